@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Compiles a configuration's rules to one nftables transaction (docs/design/ruleset.md). */
+#pragma once
+#include "base/arena.h"
+#include "core/conf/model.h"
+
+/*
+ * Text for `nft -f`: replaces table inet twinwall as a whole, atomically. Names tw-* for cluster
+ * interfaces and the device names of node `self` for the NICs. Never fails: a model is complete.
+ */
+const char *rules_compile(struct arena *a, const struct conf_model *m, enum node_type self);

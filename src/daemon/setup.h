@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How a child process of twinwalld begins: what the supervisor hands to each, and the pages that
+ * engine and statesync publish for config to read.
+ */
+#pragma once
+#include <stdatomic.h>
+#include "base/seqlock.h"
+#include "core/ipc/ipc.h"
+#include "core/node/status.h"
+
+/* Every child is `twinwalld --role NAME` with this descriptor as its socket to the supervisor. */
+#define SETUP_FD 3
+
+struct daemon_opts {
+	const char *etc, *state, *run;
+};
+
+/* Descriptors in IPC_SETUP, in this order. */
+enum setup_engine { SETUP_ENGINE_GATE_MAP, SETUP_ENGINE_PAGE, SETUP_ENGINE_N };
+enum setup_statesync { SETUP_STATESYNC_PAGE, SETUP_STATESYNC_N };
+enum setup_config {
+	SETUP_CONFIG_GATE_IN,	/* BPF programs, to be attached to each tw-* */
+	SETUP_CONFIG_GATE_OUT,
+	SETUP_CONFIG_GATE_PORTS, /* BPF map: tw-* ifindex → the NIC's own MAC */
+	SETUP_CONFIG_ENGINE_PAGE,
+	SETUP_CONFIG_SYNC_PAGE,
+	SETUP_CONFIG_N,
+};
+
+#define NOTES_RING 1024
+
+/* Written by the engine only. Notes: ring[i % NOTES_RING] for i in [head - NOTES_RING, head). */
+struct engine_page {
+	struct seqlock lock;
+	struct node_status status;
+	_Atomic uint64_t notes_head;
+	struct note notes[NOTES_RING];
+};
+
+/* Counters of state sync since its start; names as shown by `stat`. */
+struct sync_status {
+	struct sync_report report;
+	bool running, link_up, session;
+	enum sync_part part;
+	uint64_t events, event_overruns, flows_sent, flows_inserted, flows_updated, flows_deleted;
+	uint64_t insert_failed, conflicts, frames_sent, frames_received, bytes_sent, retransmits;
+	uint64_t bulks_sent, bulks_received, buffer_full, refused, filtered;
+	uint64_t not_carried; /* flows of kinds that are not synchronised */
+};
+
+struct sync_page {
+	struct seqlock lock;
+	struct sync_status status;
+};
+
+/* Entry points; each runs until IPC_STOP or the end of the supervisor and returns the exit status. */
+int supervisor_main(const struct daemon_opts *o);
+int engine_main(const struct daemon_opts *o);
+int statesync_main(const struct daemon_opts *o);
+int config_main(const struct daemon_opts *o);
+/* twinwalld --check FILE: prints every error, 0 or 1. */
+int check_main(const char *file);
