@@ -8,6 +8,13 @@
 #include "base/arena.h"
 #include "core/conf/model.h"
 
+struct plan_nic {                   /* one NIC of this node, sync interfaces included */
+	char iface[IFACE_NAME_MAX]; /* object's name */
+	char dev[DEV_NAME_MAX];
+	bool sync;
+	uint32_t mtu; /* 0 = leave alone */
+};
+
 struct plan_link { /* one macvlan tw-X in bridge mode */
 	char name[DEV_NAME_MAX];
 	char lower[DEV_NAME_MAX]; /* NIC of this node */
@@ -19,6 +26,7 @@ struct plan_addr {
 	char dev[DEV_NAME_MAX];
 	struct ip_prefix prefix;
 	bool noprefixroute; /* private addresses: their routes are in the node table */
+			    /* IPv6 addresses are all added with nodad */
 };
 
 struct plan_route {
@@ -27,18 +35,20 @@ struct plan_route {
 	struct ip_prefix net;
 	struct ip_addr gateway, src; /* family 0 = none */
 	uint32_t metric;
+	bool onlink; /* the gateway lies outside the interface's networks */
 };
 
 struct plan_rule {
 	uint8_t family; /* 4 or 6 */
 	uint32_t pref, table;
-	uint32_t mark, mask;	/* 0 = no mark */
-	struct ip_addr from;	/* family 0 = all; host address */
+	uint32_t mark, mask; /* 0 = no mark */
+	struct ip_addr from; /* family 0 = all; host address */
 	bool iif_lo;
 };
 
 struct plan_sysctl {
-	const char *path; /* below /proc/sys/, with '/' */
+	const char *path;       /* below /proc/sys/, with '/' */
+	char dev[DEV_NAME_MAX]; /* the device it belongs to, or "" */
 	const char *value;
 };
 
@@ -48,6 +58,8 @@ struct plan_group { /* solicited-node group joined on the NIC, for snooping swit
 };
 
 struct netplan {
+	struct plan_nic *nics;
+	size_t n_nics;
 	struct plan_link *links;
 	size_t n_links;
 	struct plan_addr *addrs;
