@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The menu of tasks; `make help` prints it. Meson does the building, in build/ and build-*/.
+BUILD  ?= build
+PREFIX ?= /usr
+PYTEST  = /usr/bin/python3 -B -m pytest -p no:cacheprovider
+SOURCES = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
+ASAN    = -Db_sanitize=address,undefined -Db_lundef=false
+.DEFAULT_GOAL := build
+.PHONY: build help setup demo test check unit sim fuzz lab bench asan clang lint fmt install clean
+
+build: $(BUILD)/build.ninja ## build everything into build/
+	@ninja -C $(BUILD) --quiet
+
+$(BUILD)/build.ninja:
+	@scripts/setup
+	@meson setup $(BUILD) --prefix $(PREFIX) >/dev/null
+
+help: ## this menu
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install the packages that building and testing need
+	@scripts/setup
+
+demo: setup build ## a cluster with traffic in front of your eyes: power loss, cut cables, switches
+	@/usr/bin/python3 -B tests/lab/demo.py
+
+test: setup ## everything, as CI does it: builds, guards, unit, simulator, fuzz, lab
+	@scripts/test
+
+check: setup ## the fast part of it: build, guards, unit, simulator, fuzz regressions
+	@scripts/test --fast
+
+unit: build ## unit tests alone; T=NAME for one program
+	@meson test -C $(BUILD) --print-errorlogs $(or $(T),--suite unit)
+
+sim: build ## the simulator; SEED=n replays one seed with its trace
+	@meson test -C $(BUILD) --print-errorlogs --suite sim $(if $(SEED),--test-args '--seed $(SEED) --trace' -v)
+
+fuzz: setup ## libFuzzer: T=TARGET (default all), SECS=60 for each
+	@scripts/fuzz '$(T)' '$(or $(SECS),60)'
+
+lab: setup build ## the cluster tests in namespaces; T=WORD for those whose name has it
+	@$(PYTEST) tests/lab $(if $(T),-k '$(T)')
+
+bench: build ## against keepalived + conntrackd, writes docs/BENCHMARKS.md; ROUNDS=20
+	@scripts/setup bench
+	@/usr/bin/python3 -B tests/bench/bench.py --rounds $(or $(ROUNDS),20) --write docs/BENCHMARKS.md
+
+asan: setup ## unit, simulator and fuzz regressions under address and undefined-behaviour sanitizers
+	@test -e build-asan/build.ninja || meson setup build-asan $(ASAN) >/dev/null
+	@ninja -C build-asan --quiet
+	@meson test -C build-asan --print-errorlogs
+
+clang: setup ## build with clang, warnings are errors there, too
+	@test -e build-clang/build.ninja || CC=clang meson setup build-clang >/dev/null
+	@ninja -C build-clang --quiet
+
+lint: build ## the guards: layers, purity, lengths, format
+	@$(PYTEST) -q tests/guard
+
+fmt: ## clang-format over all C sources
+	@clang-format -i $(SOURCES)
+
+install: build ## install; DESTDIR= PREFIX=/usr
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --quiet
+
+clean: ## remove every build folder
+	@rm -rf build build-*/
