@@ -200,5 +200,5 @@ bool
 ip_range_overlaps(const struct ip_range *a, const struct ip_range *b)
 {
 	return a->lo.family == b->lo.family && ip_cmp(&a->lo, &b->hi) <= 0 &&
-		ip_cmp(&b->lo, &a->hi) <= 0;
+	       ip_cmp(&b->lo, &a->hi) <= 0;
 }

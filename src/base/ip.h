@@ -27,7 +27,8 @@ ip_bytes(uint8_t family)
 	return family == 4 ? 4 : 16;
 }
 
-/* All parse functions take exactly len bytes, accept no blanks, and return false on anything else. */
+/* All parse functions take exactly len bytes, accept no blanks, and return false on anything else.
+ */
 bool ip_parse(const char *s, size_t len, struct ip_addr *out);
 bool ip_prefix_parse(const char *s, size_t len, struct ip_prefix *out); /* needs "/n" */
 /* address, address/len or address-address */

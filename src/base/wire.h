@@ -125,7 +125,8 @@ wr_str(struct wr *w, const char *s)
 	wr_bytes(w, s, len);
 }
 
-/* Reads a wr_str() into dst[size], always terminated; a string that does not fit or holds a NUL is bad. */
+/* Reads a wr_str() into dst[size], always terminated; a string that does not fit or holds a NUL is
+ * bad. */
 static inline void
 rd_str(struct rd *r, char *dst, size_t size)
 {

@@ -17,6 +17,7 @@
 #define TW_RTPROT     117         /* rtm_protocol / IFA_PROTO / FRA_PROTOCOL */
 #define TW_NODE_TABLE 29815       /* routing table of the private addresses */
 #define TW_MARK       0x80000000u /* entered through tw-*: reserved packet mark bit */
+#define TW_MAIN_TABLE 254         /* RT_TABLE_MAIN */
 #define TW_RULE_MARK  800         /* ip rule preferences */
 #define TW_RULE_FROM  900
 #define TW_RULE_LOCAL 1000

@@ -20,7 +20,7 @@ struct daemon_opts {
 enum setup_engine { SETUP_ENGINE_GATE_MAP, SETUP_ENGINE_PAGE, SETUP_ENGINE_N };
 enum setup_statesync { SETUP_STATESYNC_PAGE, SETUP_STATESYNC_N };
 enum setup_config {
-	SETUP_CONFIG_GATE_IN,	/* BPF programs, to be attached to each tw-* */
+	SETUP_CONFIG_GATE_IN, /* BPF programs, to be attached to each tw-* */
 	SETUP_CONFIG_GATE_OUT,
 	SETUP_CONFIG_GATE_PORTS, /* BPF map: tw-* ifindex → the NIC's own MAC */
 	SETUP_CONFIG_ENGINE_PAGE,
@@ -54,7 +54,8 @@ struct sync_page {
 	struct sync_status status;
 };
 
-/* Entry points; each runs until IPC_STOP or the end of the supervisor and returns the exit status. */
+/* Entry points; each runs until IPC_STOP or the end of the supervisor and returns the exit status.
+ */
 int supervisor_main(const struct daemon_opts *o);
 int engine_main(const struct daemon_opts *o);
 int statesync_main(const struct daemon_opts *o);

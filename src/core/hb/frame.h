@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The clear header of every frame of ours, and the reasons to refuse one. The header only filters and
- * counts; it is authenticated as associated data of the sealed part behind it (session.h).
+ * The clear header of every frame of ours, and the reasons to refuse one. The header only filters
+ * and counts; it is authenticated as associated data of the sealed part behind it (session.h).
  *
  *  0 magic 'T' 'W'   2 version   3 kind   4 cluster   6 interface index   8 key id (4)
  * 12 session of the sender (8)   20 counter (8)   28 length of the sealed part (2)   30 sealed part
@@ -18,7 +18,7 @@
 #define FRAME_NONCE   24 /* hello: random nonce in front of its sealed part */
 
 enum frame_kind {
-	FRAME_HELLO = 1,     /* engine */
+	FRAME_HELLO = 1, /* engine */
 	FRAME_HEARTBEAT = 2,
 	FRAME_GOODBYE = 3,
 	FRAME_SYNC_HELLO = 16, /* state sync: 16 and up */
@@ -41,15 +41,15 @@ enum frame_reject {
 	REJECT_MAGIC,
 	REJECT_VERSION,
 	REJECT_KIND,
-	REJECT_CLUSTER,	 /* another cluster on this wire: no fault */
-	REJECT_KEY,	 /* our cluster id, another key */
-	REJECT_OWN,	 /* our own frame came back: a loop */
-	REJECT_SESSION,	 /* not the peer's current session: it restarted, or a replay */
-	REJECT_SEAL,	 /* forged or damaged */
+	REJECT_CLUSTER, /* another cluster on this wire: no fault */
+	REJECT_KEY,     /* our cluster id, another key */
+	REJECT_OWN,     /* our own frame came back: a loop */
+	REJECT_SESSION, /* not the peer's current session: it restarted, or a replay */
+	REJECT_SEAL,    /* forged or damaged */
 	REJECT_REPLAY,
-	REJECT_CONTENT,	 /* sealed part well-formed for another version only */
-	REJECT_WIRING,	 /* sent on another interface than it came in on */
-	REJECT_PORT,	 /* no such interface, or heartbeats off there */
+	REJECT_CONTENT, /* sealed part well-formed for another version only */
+	REJECT_WIRING,  /* sent on another interface than it came in on */
+	REJECT_PORT,    /* no such interface, or heartbeats off there */
 	_REJECT_MAX,
 };
 
@@ -59,6 +59,7 @@ const char *frame_reject_name(enum frame_reject r); /* "bad_seal" */
 void frame_header_encode(const struct frame_header *h, uint8_t *buf);
 /*
  * Reads and checks form, magic, version and length (trailing padding is allowed: Ethernet pads). On
- * REJECT_VERSION the header's version field is filled in. cluster and key are for the caller to judge.
+ * REJECT_VERSION the header's version field is filled in. cluster and key are for the caller to
+ * judge.
  */
 enum frame_reject frame_header_decode(const uint8_t *frame, size_t len, struct frame_header *out);

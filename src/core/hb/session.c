@@ -73,12 +73,14 @@ session_set_key(struct session *s, uint16_t cluster, const uint8_t key[CLUSTER_K
 	const char *label = s->purpose == SESSION_ENGINE ? "engine" : "statesync";
 
 	derive(key, label, cluster, 0, master);
-	if (s->key_id && s->cluster == cluster && sodium_memcmp(master, s->master, sizeof(master)) == 0)
+	if (s->key_id && s->cluster == cluster &&
+		sodium_memcmp(master, s->master, sizeof(master)) == 0)
 		return;
 	memcpy(s->master, master, sizeof(master));
 	derive(master, "hello", 0, 0, s->hello_key);
 	derive(key, "key id", 0, 0, id);
-	s->key_id = (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3] | 1;
+	s->key_id =
+		(uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3] | 1;
 	s->cluster = cluster;
 	forget_peer(s);
 	sodium_memzero(master, sizeof(master));
@@ -107,8 +109,8 @@ session_hello(struct session *s, uint8_t kind, uint16_t index, uint8_t *buf)
 	assert(!w.bad && wr_room(&w) == 0);
 	frame_header_encode(&h, buf);
 	random_bytes(s, nonce, FRAME_NONCE);
-	crypto_aead_xchacha20poly1305_ietf_encrypt(nonce + FRAME_NONCE, NULL, plain, sizeof(plain), buf,
-		FRAME_HEADER, NULL, nonce, s->hello_key);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(nonce + FRAME_NONCE, NULL, plain, sizeof(plain),
+		buf, FRAME_HEADER, NULL, nonce, s->hello_key);
 	return SESSION_HELLO_LEN;
 }
 
@@ -133,7 +135,8 @@ session_seal(struct session *s, uint8_t kind, uint16_t index, const uint8_t *pay
 		.session = s->me};
 	uint8_t nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
 
-	if (!s->established || len + FRAME_TAG > UINT16_MAX || size < FRAME_HEADER + len + FRAME_TAG)
+	if (!s->established || len + FRAME_TAG > UINT16_MAX ||
+		size < FRAME_HEADER + len + FRAME_TAG)
 		return 0;
 	h.counter = ++s->counter;
 	h.sealed_len = (uint16_t)(len + FRAME_TAG);
@@ -177,8 +180,8 @@ take_over_peer(struct session *s, uint64_t peer)
 }
 
 enum frame_reject
-session_open_hello(
-	struct session *s, const struct frame_header *h, const uint8_t *frame, enum session_news *news)
+session_open_hello(struct session *s, const struct frame_header *h, const uint8_t *frame,
+	enum session_news *news)
 {
 	uint8_t plain[HELLO_PLAIN] = {0};
 	const uint8_t *nonce = frame + FRAME_HEADER;
@@ -213,8 +216,8 @@ session_open_hello(
 }
 
 /*
- * RFC 4303 §3.4.3 style window: newest counter and a ring of bits behind it. The word that holds the
- * newest is only partly behind it, so one word less than the ring counts.
+ * RFC 4303 §3.4.3 style window: newest counter and a ring of bits behind it. The word that holds
+ * the newest is only partly behind it, so one word less than the ring counts.
  */
 static bool
 window_seen(const struct session *s, uint64_t counter)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Messages between the processes of one node, one per SOCK_SEQPACKET packet, packed field by field
- * (base/wire.h): version, type, then the fields of the struct. Decoders check every bound and return
- * false; nothing of *out may then be used. Descriptors travel beside a message (sys/ipcsock.h).
+ * (base/wire.h): version, type, then the fields of the struct. Decoders check every bound and
+ * return false; nothing of *out may then be used. Descriptors travel beside a message
+ * (sys/ipcsock.h).
  */
 #pragma once
 #include "core/node/event.h"
@@ -14,17 +15,18 @@
 enum proc { PROC_SUPERVISOR, PROC_ENGINE, PROC_STATESYNC, PROC_CONFIG, _PROC_MAX };
 
 enum ipc_type {
-	IPC_SETUP = 1,	 /* supervisor → child, first message; descriptors as listed in daemon/setup.h */
-	IPC_LINK,	 /* supervisor → child: here is a socket to another child (also after a restart) */
-	IPC_READY,	 /* config → supervisor: a configuration is in force */
-	IPC_STOP,	 /* supervisor → child: end in order */
-	IPC_STOPPED,	 /* engine → supervisor: handed over or closed, goodbye said */
-	IPC_SHUTDOWN,	 /* config → supervisor: restart the service after `seconds` */
-	IPC_HA_CONF,	 /* config → engine: struct ha_conf */
-	IPC_COMMAND,	 /* config → engine */
-	IPC_REPLY,	 /* engine → config: end of a command */
-	IPC_SYNC_CONF,	 /* config → statesync */
-	IPC_SYNC_PART,	 /* engine → statesync: struct ipc_sync_part */
+	IPC_SETUP =
+		1, /* supervisor → child, first message; descriptors as listed in daemon/setup.h */
+	IPC_LINK, /* supervisor → child: here is a socket to another child (also after a restart) */
+	IPC_READY,       /* config → supervisor: a configuration is in force */
+	IPC_STOP,        /* supervisor → child: end in order */
+	IPC_STOPPED,     /* engine → supervisor: handed over or closed, goodbye said */
+	IPC_SHUTDOWN,    /* config → supervisor: restart the service after `seconds` */
+	IPC_HA_CONF,     /* config → engine: struct ha_conf */
+	IPC_COMMAND,     /* config → engine */
+	IPC_REPLY,       /* engine → config: end of a command */
+	IPC_SYNC_CONF,   /* config → statesync */
+	IPC_SYNC_PART,   /* engine → statesync: struct ipc_sync_part */
 	IPC_SYNC_REPORT, /* statesync → engine: struct sync_report */
 };
 
@@ -74,7 +76,8 @@ struct ipc_sync_conf {
 int ipc_type(const uint8_t *msg, size_t len);
 
 /* Encoders return the length, or 0 when buf is too small. */
-size_t ipc_encode_plain(enum ipc_type type, uint8_t *buf, size_t size); /* SETUP READY STOP STOPPED */
+size_t ipc_encode_plain(
+	enum ipc_type type, uint8_t *buf, size_t size); /* SETUP READY STOP STOPPED */
 size_t ipc_encode_link(const struct ipc_link *m, uint8_t *buf, size_t size);
 size_t ipc_encode_shutdown(const struct ipc_shutdown *m, uint8_t *buf, size_t size);
 size_t ipc_encode_ha_conf(const struct ha_conf *m, uint8_t *buf, size_t size);

@@ -9,7 +9,7 @@
 struct ha_port {
 	char name[IFACE_NAME_MAX];
 	char dev[DEV_NAME_MAX]; /* NIC of this node */
-	uint16_t index;		/* shared interface index, same on both nodes */
+	uint16_t index;         /* shared interface index, same on both nodes */
 	uint16_t weight;
 	bool sync;
 	bool heartbeats;
@@ -26,7 +26,7 @@ struct ha_conf {
 	enum active_if_equal prefer;
 	bool unique_shared_mac;
 	uint32_t revision;
-	uint8_t hash[8];	      /* first bytes of the model's hash */
+	uint8_t hash[8];              /* first bytes of the model's hash */
 	uint8_t key[CLUSTER_KEY_LEN]; /* cluster key; wiped where it is no longer needed */
 	uint16_t n_ports;
 	struct ha_port ports[IFACES_MAX]; /* sync first, then by index */

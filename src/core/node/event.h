@@ -28,9 +28,9 @@ struct sync_report {
 	enum sync_state state;
 	uint8_t percent;
 	uint32_t lag_ms;
-	uint32_t flows;		/* in this node's table */
-	uint32_t peer_flows;	/* in the peer's */
-	uint64_t flushed_term;	/* every delta up to this term's barrier is in the peer's kernel */
+	uint32_t flows;        /* in this node's table */
+	uint32_t peer_flows;   /* in the peer's */
+	uint64_t flushed_term; /* every delta up to this term's barrier is in the peer's kernel */
 };
 
 struct event {
@@ -41,7 +41,8 @@ struct event {
 			uint16_t port;
 			const uint8_t *data;
 			size_t len;
-			int64_t age_ns; /* how long ago the kernel received it, 0…time since last step */
+			int64_t age_ns; /* how long ago the kernel received it, 0…time since last
+					   step */
 		} frame;
 		struct {
 			uint16_t port;
@@ -86,13 +87,15 @@ enum refusal {
 	REFUSE_PEER_WORSE,     /* rank would bring it straight back */
 	REFUSE_NOT_ABLE,       /* this node */
 	REFUSE_ALREADY_FORCED, /* the peer is forced */
-	REFUSE_HOLD,	       /* too many role changes */
+	REFUSE_HOLD,           /* too many role changes */
 	REFUSE_NOT_SYNCED,     /* the peer's flow table is incomplete */
 	REFUSE_TIMEOUT,
 	REFUSE_BUSY, /* another command is under way */
 	REFUSE_NOT_ENABLED,
 	_REFUSE_MAX,
 };
+
+const char *refusal_text(enum refusal r); /* "the other node is not alive": notes.c */
 
 struct action {
 	enum action_kind kind;

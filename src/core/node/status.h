@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a node publishes of itself: made by node_status(), shown by ha, ha why, ha quality, metrics. */
+/* What a node publishes of itself: made by node_status(), shown by ha, ha why, ha quality, metrics.
+ */
 #pragma once
 #include "base/time.h"
 #include "core/elect/claim.h"

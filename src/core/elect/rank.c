@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The election's comparison. Numbers as in rank.h. */
+#include "core/elect/rank.h"
+
+static int
+cmp_bool(bool a, bool b)
+{
+	return (int)a - (int)b;
+}
+
+static int
+cmp_quality(const struct claim *a, const struct claim *b)
+{
+	int diff = (int)a->quality - (int)b->quality;
+	int margin = a->quality_ifaces == b->quality_ifaces ? QUALITY_MARGIN : 0;
+
+	return diff > margin ? 1 : diff < -margin ? -1 : 0;
+}
+
+/* Each node publishes its own ActiveIfEqual; where the two differ the setting means nothing yet. */
+static int
+cmp_preference(const struct claim *a, const struct claim *b)
+{
+	enum node_type wanted = a->prefer == PREFER_SLAVE ? NODE_SLAVE : NODE_MASTER;
+
+	if (a->prefer != b->prefer || a->prefer == PREFER_AUTOMATIC)
+		return 0;
+	return cmp_bool(a->type == wanted, b->type == wanted);
+}
+
+static bool
+is_active(const struct claim *c, const struct claim *other)
+{
+	return c->role == ROLE_ACTIVE && c->term >= other->term;
+}
+
+static int
+cmp_flows(const struct claim *a, const struct claim *b)
+{
+	if (!is_active(a, b) || !is_active(b, a) || a->flows_when_active == b->flows_when_active)
+		return 0;
+	return a->flows_when_active > b->flows_when_active ? 1 : -1;
+}
+
+int
+rank_cmp(const struct claim *a, const struct claim *b, enum rank_step *step)
+{
+	int r;
+
+	if (*step = RANK_ABLE, (r = cmp_bool(a->able, b->able)))
+		return r;
+	if (*step = RANK_FORCED, (r = cmp_bool(a->forced, b->forced)))
+		return r;
+	if (*step = RANK_QUALITY, (r = cmp_quality(a, b)))
+		return r;
+	if (*step = RANK_PREFERENCE, (r = cmp_preference(a, b)))
+		return r;
+	if (*step = RANK_PRESENT_ACTIVE, (r = cmp_bool(is_active(a, b), is_active(b, a))))
+		return r;
+	if (*step = RANK_FLOWS, (r = cmp_flows(a, b)))
+		return r;
+	if (*step = RANK_MASTER, (r = cmp_bool(a->type == NODE_MASTER, b->type == NODE_MASTER)))
+		return r;
+	*step = RANK_EQUAL;
+	return 0;
+}
+
+const char *
+rank_step_name(enum rank_step s)
+{
+	switch (s) {
+	case RANK_EQUAL:
+		return "0 equal";
+	case RANK_ABLE:
+		return "1 able";
+	case RANK_FORCED:
+		return "2 forced active";
+	case RANK_QUALITY:
+		return "3 quality";
+	case RANK_PREFERENCE:
+		return "4 active if equal";
+	case RANK_PRESENT_ACTIVE:
+		return "5 present active";
+	case RANK_FLOWS:
+		return "6 flows";
+	case RANK_MASTER:
+		return "7 master";
+	}
+	return "?";
+}

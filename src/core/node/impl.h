@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The inside of struct node, shared by node.c, receive.c, publish.c and report.c only. */
+#pragma once
+#include "core/elect/elect.h"
+#include "core/elect/lease.h"
+#include "core/hb/detect.h"
+#include "core/hb/heartbeat.h"
+#include "core/hb/session.h"
+#include "core/node/node.h"
+#include "core/quality/quality.h"
+
+#define SETTLE_NS       (500 * NS_PER_MS) /* links quiet for this long: settled */
+#define HELLO_INTERVALS 5                 /* between two hellos while nobody answers */
+#define SLOW_DIVISOR    10                /* ports beyond FULL_RATE_PATHS: every tenth heartbeat */
+#define NOTE_REPEAT_NS  (60 * NS_PER_S)   /* the same complaint at most this often */
+#define ANNOUNCE_STEPS  6
+
+struct node_port {
+	bool present, carrier;
+	bool full_rate;
+	bool one_way;           /* as last noted */
+	bool peer_hears;        /* the peer's newest heartbeat says so */
+	struct instant heard;   /* last heartbeat of the twin, 0 = never */
+	struct instant alarmed; /* last complaint about frames here */
+	uint64_t n_heard, n_sent;
+	uint32_t rtt_us;
+};
+
+struct node_peer {
+	enum peer_state state;
+	bool goodbye;
+	bool known; /* has been alive since this process started */
+	bool type_noted;
+	struct claim claim;        /* .valid only of the present session */
+	uint64_t claim_counter;    /* newest frame that a claim was taken from */
+	struct instant sent;       /* its newest send time (its clock), this session */
+	struct instant sent_heard; /* … and when that came in */
+	struct instant echoed;     /* my newest send time that it has echoed, this session */
+	struct instant comeback;   /* when it was last first heard */
+};
+
+struct node_gate {
+	struct instant open_until, drain_until;
+	struct instant last_unicast;
+};
+
+struct node {
+	bool configured, warm, stopping, exited;
+	struct ha_conf conf;
+	struct session session;
+	struct detect detect;
+	struct elect elect;
+	struct node_peer peer;
+	struct node_gate gate;
+	struct quality_settled quality;
+	uint8_t quality_ifaces, quality_noted;
+	bool able;
+	bool hold_noted, conf_diff_noted;
+	struct node_port ports[IFACES_MAX];
+
+	struct instant links_changed, next_heartbeat, next_hello, last_hello;
+	bool hello_due;
+	uint64_t beats;
+	struct claim published;
+	bool has_published;
+
+	unsigned announce_step; /* next of the schedule; ANNOUNCE_STEPS = done */
+	struct instant announce_base, announce_next;
+
+	struct sync_report sync;
+	bool sync_reported;
+	enum sync_part sync_part;
+
+	uint64_t sent, heard, takeovers;
+	struct refused_counts refused;
+	struct role_change changes[8];
+	uint8_t n_changes;
+};
+
+/* node.c */
+struct elect_in node_facts(const struct node *n, struct instant now);
+int64_t node_interval_ns(const struct node *n);  /* the larger of both nodes' settings */
+int64_t node_detection_ns(const struct node *n); /* the larger */
+int64_t node_lease_ns(const struct node *n);     /* 0.8 of the smaller */
+struct action *node_act(struct actions *out, enum action_kind kind);
+void node_note(struct actions *out, enum note_id id, struct instant at, int64_t a, int64_t b,
+	int64_t c, int64_t d);
+
+/* receive.c */
+void node_receive(struct node *n, const struct event *ev, struct actions *out);
+
+/* publish.c */
+void node_publish(struct node *n, struct instant now, bool tick, struct actions *out);
+void node_say_goodbye(struct node *n, struct instant now, struct actions *out);
+struct instant node_publish_deadline(const struct node *n);
+
+/* announce schedule, publish.c */
+void node_announce_restart(struct node *n, struct instant now);
+void node_announce(struct node *n, struct instant now, struct actions *out);

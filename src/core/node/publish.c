@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Frames out: heartbeats by the clock and at once when the claim changes, hellos, goodbyes,
+ * announcements by their schedule. */
+#include <assert.h>
+#include <string.h>
+#include "core/node/impl.h"
+
+static bool
+port_usable(const struct node *n, unsigned port)
+{
+	return n->conf.ports[port].heartbeats && n->ports[port].present && n->ports[port].carrier;
+}
+
+static uint8_t *
+send_room(struct actions *out, size_t len)
+{
+	return sizeof(out->bytes) - out->n_bytes < len ? NULL : out->bytes + out->n_bytes;
+}
+
+static void
+send_frame(struct node *n, struct actions *out, unsigned port, size_t len)
+{
+	struct action *a = node_act(out, ACT_SEND);
+
+	a->send.port = (uint16_t)port;
+	a->send.len = (uint16_t)len;
+	a->send.offset = (uint32_t)out->n_bytes;
+	out->n_bytes += len;
+	n->sent++;
+	n->ports[port].n_sent++;
+}
+
+static struct heartbeat
+heartbeat_now(const struct node *n, struct instant now, const struct claim *claim)
+{
+	struct heartbeat hb = {.sent = now, .echo = n->peer.sent, .claim = *claim};
+
+	if (hb.echo.ns) {
+		int64_t age_us = instant_sub(now, n->peer.sent_heard) / NS_PER_US;
+
+		hb.echo_age_us = age_us > UINT32_MAX ? UINT32_MAX : (uint32_t)age_us;
+	}
+	for (unsigned i = 0; i < n->conf.n_ports; i++) {
+		int64_t patience =
+			node_detection_ns(n) * (n->ports[i].full_rate ? 1 : SLOW_DIVISOR);
+
+		if (n->ports[i].heard.ns && instant_sub(now, n->ports[i].heard) < patience)
+			heartbeat_set_hears(&hb, n->conf.ports[i].index);
+	}
+	return hb;
+}
+
+/* On every usable port; the slow ones only when `all`. `kind` heartbeat or goodbye. */
+static void
+send_heartbeats(struct node *n, struct instant now, enum frame_kind kind, const struct claim *claim,
+	bool all, struct actions *out)
+{
+	struct heartbeat hb = heartbeat_now(n, now, claim);
+	uint8_t plain[HEARTBEAT_MAX];
+	size_t len = heartbeat_encode(&hb, plain, sizeof(plain));
+
+	assert(len > 0);
+	for (unsigned i = 0; i < n->conf.n_ports; i++) {
+		size_t size = FRAME_HEADER + len + FRAME_TAG;
+		uint8_t *buf = send_room(out, size);
+
+		if (!port_usable(n, i) || !(all || n->ports[i].full_rate) || !buf)
+			continue;
+		if (session_seal(&n->session, (uint8_t)kind, n->conf.ports[i].index, plain, len,
+			    buf, size))
+			send_frame(n, out, i, size);
+	}
+}
+
+static void
+send_hellos(struct node *n, struct actions *out)
+{
+	for (unsigned i = 0; i < n->conf.n_ports; i++) {
+		uint8_t *buf = send_room(out, SESSION_HELLO_LEN);
+
+		if (port_usable(n, i) && n->ports[i].full_rate && buf)
+			send_frame(n, out, i,
+				session_hello(
+					&n->session, FRAME_HELLO, n->conf.ports[i].index, buf));
+	}
+}
+
+/* The parts of a claim that the peer acts on: a change is told at once. */
+static bool
+claim_urgent(const struct claim *a, const struct claim *b)
+{
+	return a->role != b->role || a->term != b->term || a->want != b->want ||
+	       a->grant != b->grant || a->grant_flushed != b->grant_flushed ||
+	       a->refused != b->refused || a->yield != b->yield || a->forced != b->forced ||
+	       a->able != b->able || a->settled != b->settled || a->quality != b->quality ||
+	       a->hold != b->hold;
+}
+
+void
+node_publish(struct node *n, struct instant now, bool tick, struct actions *out)
+{
+	int64_t interval = n->conf.interval_ms * NS_PER_MS;
+	struct elect_in in = node_facts(n, now);
+	struct claim claim = elect_claim(&n->elect, &in);
+	bool due = tick && instant_reached(now, n->next_heartbeat);
+	bool first = n->session.established && !n->has_published;
+
+	if (due) {
+		n->beats++;
+		n->next_heartbeat = instant_add(n->next_heartbeat, interval);
+		if (instant_before(n->next_heartbeat, now))
+			n->next_heartbeat = instant_add(now, interval);
+	}
+	if (n->session.established && (due || first || claim_urgent(&claim, &n->published))) {
+		send_heartbeats(n, now, FRAME_HEARTBEAT, &claim,
+			first || (due && n->beats % SLOW_DIVISOR == 0), out);
+		n->published = claim;
+		n->has_published = true;
+	}
+	if ((n->hello_due && instant_sub(now, n->last_hello) >= interval) ||
+		(!n->session.established && instant_reached(now, n->next_hello))) {
+		send_hellos(n, out);
+		n->hello_due = false;
+		n->last_hello = now;
+		n->next_hello = instant_add(now, HELLO_INTERVALS * interval);
+	}
+}
+
+void
+node_say_goodbye(struct node *n, struct instant now, struct actions *out)
+{
+	struct elect_in in = node_facts(n, now);
+	struct claim claim = elect_claim(&n->elect, &in);
+
+	if (!n->session.established)
+		return;
+	for (int copies = 0; copies < 3; copies++)
+		send_heartbeats(n, now, FRAME_GOODBYE, &claim, false, out);
+}
+
+struct instant
+node_publish_deadline(const struct node *n)
+{
+	struct instant at = n->next_heartbeat;
+
+	if (n->hello_due)
+		at = instant_min(at, instant_add(n->last_hello, n->conf.interval_ms * NS_PER_MS));
+	if (!n->session.established)
+		at = instant_min(at, n->next_hello);
+	return at;
+}
+
+/* Offsets from the moment of becoming active; then every SendGratuitousARP seconds. */
+static const int64_t announce_ms[ANNOUNCE_STEPS] = {0, 100, 300, 1000, 3000, 10000};
+
+void
+node_announce_restart(struct node *n, struct instant now)
+{
+	n->announce_step = 0;
+	n->announce_base = n->announce_next = now;
+}
+
+void
+node_announce(struct node *n, struct instant now, struct actions *out)
+{
+	if (n->elect.role != ROLE_ACTIVE) {
+		n->announce_next = INSTANT_NEVER;
+		return;
+	}
+	if (!instant_reached(now, n->announce_next))
+		return;
+	node_act(out, ACT_ANNOUNCE)->announce.port = PORT_ALL;
+	if (n->announce_step < ANNOUNCE_STEPS)
+		n->announce_step++;
+	if (n->announce_step < ANNOUNCE_STEPS)
+		n->announce_next =
+			instant_add(n->announce_base, announce_ms[n->announce_step] * NS_PER_MS);
+	else
+		n->announce_next = n->conf.garp_period_s
+					   ? instant_add(now, n->conf.garp_period_s * NS_PER_S)
+					   : INSTANT_NEVER;
+	if (instant_before(n->announce_next, now))
+		n->announce_next = now;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Frames in: filter, authenticate, judge the wire, believe. */
+#include "core/node/impl.h"
+
+/* Complains about a port at most once in NOTE_REPEAT_NS. */
+static void
+alarm_port(struct node *n, uint16_t port, enum note_id id, struct instant now, int64_t b,
+	struct actions *out)
+{
+	struct node_port *p = &n->ports[port];
+
+	if (p->alarmed.ns && instant_sub(now, p->alarmed) < NOTE_REPEAT_NS)
+		return;
+	p->alarmed = now;
+	node_note(out, id, now, port, b, 0, 0);
+}
+
+static void
+refuse(struct node *n, enum frame_reject r, const struct frame_header *h, const struct event *ev,
+	struct actions *out)
+{
+	uint16_t port = ev->frame.port;
+
+	n->refused.count[r]++;
+	switch (r) {
+	case REJECT_VERSION:
+		alarm_port(n, port, NOTE_VERSION_DIFFERS, ev->now, h->version, out);
+		break;
+	case REJECT_KEY:
+		alarm_port(n, port,
+			n->peer.state == PEER_ALIVE ? NOTE_FOREIGN_CLUSTER : NOTE_KEY_DIFFERS,
+			ev->now, 0, out);
+		break;
+	case REJECT_WIRING:
+		alarm_port(n, port, NOTE_WIRING, ev->now, h->index, out);
+		break;
+	case REJECT_SESSION:
+		n->hello_due =
+			true; /* the peer does not know that this process is new, or the reverse */
+		break;
+	case FRAME_OK:
+	case REJECT_TRUNCATED:
+	case REJECT_MAGIC:
+	case REJECT_KIND:
+	case REJECT_CLUSTER:
+	case REJECT_OWN:
+	case REJECT_SEAL:
+	case REJECT_REPLAY:
+	case REJECT_CONTENT:
+	case REJECT_PORT:
+	case _REJECT_MAX:
+		break;
+	}
+}
+
+/* Another process speaks for the peer now: nothing that the old one said counts any more. */
+static void
+peer_restarted(struct node *n, struct instant now, struct actions *out)
+{
+	n->peer.claim = (struct claim){0};
+	n->peer.claim_counter = 0;
+	n->peer.sent = n->peer.echoed = INSTANT_ZERO;
+	n->peer.comeback = now;
+	n->peer.goodbye = false;
+	if (n->peer.known)
+		node_note(out, NOTE_PEER_RESTARTED, now, 0, 0, 0, 0);
+}
+
+static void
+measure_rtt(struct node_port *p, const struct heartbeat *hb, struct instant heard)
+{
+	int64_t rtt = instant_sub(heard, hb->echo) / NS_PER_US - hb->echo_age_us;
+
+	if (!hb->echo.ns || rtt < 0 || rtt > 10 * NS_PER_S / NS_PER_US)
+		return;
+	p->rtt_us = p->rtt_us ? (uint32_t)((p->rtt_us * UINT64_C(7) + (uint64_t)rtt) / 8)
+			      : (uint32_t)rtt;
+}
+
+static void
+note_one_way(struct node *n, uint16_t port, struct instant now, struct actions *out)
+{
+	struct node_port *p = &n->ports[port];
+
+	if (p->one_way == !p->peer_hears)
+		return;
+	/* the peer needs a detection time itself until it can say that it hears us */
+	if (p->peer_hears == false && instant_sub(now, n->peer.comeback) < 4 * node_detection_ns(n))
+		return;
+	p->one_way = !p->peer_hears;
+	node_note(out, NOTE_ONE_WAY, now, port, p->one_way, 0, 0);
+}
+
+static void
+believe(struct node *n, const struct event *ev, const struct frame_header *h,
+	const struct heartbeat *hb, struct actions *out)
+{
+	struct instant heard = instant_add(ev->now, -ev->frame.age_ns);
+	struct node_port *p = &n->ports[ev->frame.port];
+	bool goodbye = h->kind == FRAME_GOODBYE;
+
+	n->heard++;
+	p->n_heard++;
+	p->heard = instant_max(p->heard, heard);
+	measure_rtt(p, hb, heard);
+	if (h->counter > n->peer.claim_counter) {
+		n->peer.claim_counter = h->counter;
+		n->peer.claim = hb->claim;
+		p->peer_hears = heartbeat_hears(hb, n->conf.ports[ev->frame.port].index);
+		note_one_way(n, ev->frame.port, ev->now, out);
+	}
+	if (instant_before(n->peer.sent, hb->sent)) {
+		n->peer.sent = hb->sent;
+		n->peer.sent_heard = heard;
+	}
+	/* an echo from the future cannot be one */
+	if (!instant_before(ev->now, hb->echo))
+		n->peer.echoed = instant_max(n->peer.echoed, hb->echo);
+	if (goodbye && h->counter >= n->peer.claim_counter) {
+		n->peer.goodbye = true;
+		return;
+	}
+	if (n->peer.goodbye)
+		return; /* a straggler that left before the goodbye */
+	detect_heard(&n->detect, ev->now, ev->frame.age_ns);
+	if (n->peer.state != PEER_ALIVE) {
+		node_note(out, NOTE_PEER_ALIVE, ev->now, !n->peer.known, 0, 0, 0);
+		n->peer.state = PEER_ALIVE;
+		n->peer.known = true;
+		n->peer.comeback = heard;
+	}
+}
+
+static enum frame_reject
+receive_hello(
+	struct node *n, const struct event *ev, const struct frame_header *h, struct actions *out)
+{
+	enum session_news news = SESSION_NOTHING;
+	enum frame_reject r;
+
+	r = session_open_hello(&n->session, h, ev->frame.data, &news);
+	if (r != FRAME_OK)
+		return r;
+	switch (news) {
+	case SESSION_NEW_PEER:
+		peer_restarted(n, ev->now, out);
+		n->hello_due = true;
+		break;
+	case SESSION_ANSWER:
+		n->hello_due = true;
+		break;
+	case SESSION_NOTHING:
+		break;
+	}
+	return FRAME_OK;
+}
+
+static enum frame_reject
+receive_sealed(
+	struct node *n, const struct event *ev, const struct frame_header *h, struct actions *out)
+{
+	uint8_t plain[FRAME_MAX];
+	struct heartbeat hb;
+	enum frame_reject r;
+	size_t len;
+
+	r = session_open(&n->session, h, ev->frame.data, plain, sizeof(plain), &len);
+	if (r != FRAME_OK)
+		return r;
+	if (h->index != n->conf.ports[ev->frame.port].index)
+		return REJECT_WIRING;
+	if (!heartbeat_decode(plain, len, &hb))
+		return REJECT_CONTENT;
+	believe(n, ev, h, &hb, out);
+	return FRAME_OK;
+}
+
+void
+node_receive(struct node *n, const struct event *ev, struct actions *out)
+{
+	struct frame_header h = {0};
+	enum frame_reject r;
+
+	if (ev->frame.port >= n->conf.n_ports || !n->conf.ports[ev->frame.port].heartbeats) {
+		n->refused.count[REJECT_PORT]++;
+		return;
+	}
+	r = session_filter(&n->session, ev->frame.data, ev->frame.len, &h);
+	if (r == FRAME_OK) {
+		if (h.kind == FRAME_HELLO)
+			r = receive_hello(n, ev, &h, out);
+		else if (h.kind == FRAME_HEARTBEAT || h.kind == FRAME_GOODBYE)
+			r = receive_sealed(n, ev, &h, out);
+		else
+			r = REJECT_KIND;
+	}
+	if (r != FRAME_OK)
+		refuse(n, r, &h, ev, out);
+}

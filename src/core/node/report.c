@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The status that a node publishes of itself. */
+#include <string.h>
+#include "core/node/impl.h"
+
+static enum gate_position
+position(const struct node *n, struct instant now)
+{
+	if (instant_reached(now, n->gate.open_until))
+		return GATE_CLOSED;
+	return instant_before(now, n->gate.drain_until) ? GATE_DRAINING : GATE_OPEN;
+}
+
+static void
+report_port(const struct node *n, unsigned i, struct instant now, struct port_status *s)
+{
+	const struct ha_port *c = &n->conf.ports[i];
+	const struct node_port *p = &n->ports[i];
+	int64_t patience = node_detection_ns(n) * (p->full_rate ? 1 : SLOW_DIVISOR);
+
+	memcpy(s->name, c->name, sizeof(s->name));
+	s->index = c->index;
+	s->weight = c->weight;
+	s->sync = c->sync;
+	s->present = p->present;
+	s->carrier = p->carrier;
+	s->heard = p->heard.ns && instant_sub(now, p->heard) < patience;
+	s->two_way = s->heard && p->peer_hears;
+	s->heartbeats_heard = p->n_heard;
+	s->heartbeats_sent = p->n_sent;
+	s->rtt_us = p->rtt_us;
+}
+
+void
+node_status(const struct node *n, struct instant now, struct node_status *out)
+{
+	struct elect_in in;
+
+	memset(out, 0, sizeof(*out));
+	out->now = now;
+	out->configured = n->configured;
+	if (!n->configured)
+		return;
+	in = node_facts(n, now);
+	out->enabled = n->conf.enabled;
+	out->type = n->conf.type;
+	out->role = n->elect.role;
+	out->why = n->elect.why;
+	out->term = n->elect.term;
+	out->position = position(n, now);
+	out->role_since = n->elect.since;
+	out->lease_until = n->gate.open_until;
+	out->forced = n->elect.forced;
+	out->hold = instant_before(now, n->elect.hold_until);
+	out->hold_until = n->elect.hold_until;
+	out->peer = n->peer.state;
+	out->peer_heard = n->detect.heard;
+	out->me = elect_claim(&n->elect, &in);
+	out->peer_claim = n->peer.claim;
+	out->sync = n->sync;
+	out->interval_ms = n->conf.interval_ms;
+	out->failover_ms = n->conf.failover_ms;
+	out->detection_ms = (uint32_t)(node_detection_ns(n) / NS_PER_MS);
+	out->lease_ms = (uint32_t)(node_lease_ns(n) / NS_PER_MS);
+	out->sent = n->sent;
+	out->heard = n->heard;
+	out->overslept = n->detect.overslept;
+	out->worst_oversleep_ns = n->detect.worst_ns;
+	out->takeovers = n->takeovers;
+	out->refused = n->refused;
+	memcpy(out->changes, n->changes, sizeof(out->changes));
+	out->n_changes = n->n_changes;
+	out->n_ports = n->conf.n_ports;
+	for (unsigned i = 0; i < n->conf.n_ports; i++)
+		report_port(n, i, now, &out->ports[i]);
+}

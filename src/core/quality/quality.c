@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The quality factor. */
+#include "core/quality/quality.h"
+
+uint8_t
+quality_ifaces(const struct quality_iface *ifaces, unsigned n, bool *any_up)
+{
+	uint64_t sum = 0, up = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		sum += ifaces[i].weight;
+		if (ifaces[i].up)
+			up += ifaces[i].weight;
+	}
+	*any_up = sum == 0 || up > 0;
+	return sum == 0 ? 100 : (uint8_t)(up * 100 / sum);
+}
+
+void
+quality_settle(struct quality_settled *q, uint8_t now_value, struct instant now, bool immediate)
+{
+	if (immediate || now_value <= q->value) {
+		q->value = now_value;
+		q->candidate_at = INSTANT_ZERO;
+		return;
+	}
+	/* a candidate that got worse meanwhile starts again: only what lasted the whole time counts
+	 */
+	if (!q->candidate_at.ns || now_value < q->candidate) {
+		q->candidate = now_value;
+		q->candidate_at = now;
+	}
+	if (instant_sub(now, q->candidate_at) >= QUALITY_DWELL_NS) {
+		q->value = q->candidate;
+		q->candidate_at = INSTANT_ZERO;
+	}
+}
+
+struct instant
+quality_deadline(const struct quality_settled *q)
+{
+	return q->candidate_at.ns ? instant_add(q->candidate_at, QUALITY_DWELL_NS) : INSTANT_NEVER;
+}
