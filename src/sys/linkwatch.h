@@ -34,16 +34,15 @@ typedef void (*linkwatch_cb)(void *ctx, const struct link_event *ev);
 #define LINKWATCH_BUF 32768
 
 struct linkwatch {
-	int fd; /* readable: call linkwatch_read() */
-	uint32_t seq;
-	uint32_t portid;
-	bool dumping, again;
+	int fd;       /* readable: call linkwatch_read(); to be polled level-triggered */
+	uint32_t seq; /* of the dump under way */
+	bool dumping, told, again; /* under way; its beginning told; another one needed after it */
 	uint8_t buf[LINKWATCH_BUF] __attribute__((aligned(8)));
 };
 
 /* Opens, subscribes and asks for the first dump; events arrive in linkwatch_read(). 0 or -errno. */
 int linkwatch_open(struct linkwatch *w);
-/* Reads all that is there and calls cb for each event, in order. 0, or -errno when the socket is
- * unusable: close, open again. */
+/* Reads what is there (a bounded amount) and calls cb for each event, in order. 0, or -errno when
+ * the socket is unusable: close, open again. */
 int linkwatch_read(struct linkwatch *w, linkwatch_cb cb, void *ctx);
 void linkwatch_close(struct linkwatch *w);

@@ -35,7 +35,9 @@ struct plan_route {
 	struct ip_prefix net;
 	struct ip_addr gateway, src; /* family 0 = none */
 	uint32_t metric;
-	bool onlink; /* the gateway lies outside the interface's networks */
+	bool onlink;  /* the gateway lies outside the interface's networks */
+	bool pass_on; /* type "throw": what goes there is looked up in the next table; dev is empty
+		       */
 };
 
 struct plan_rule {

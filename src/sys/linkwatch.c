@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The link listener. One socket both is a member of the link group and carries the dumps, so that
+ * the kernel itself keeps news and dump in order.
+ */
+#include "sys/linkwatch.h"
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "sys/rtnl.h"
+
+#define RECV_MAX    256       /* datagrams in one linkwatch_read() */
+#define RCVBUF_SIZE (1 << 20) /* a restart of a switch with 200 ports on it is one burst */
+
+static int
+ask_for_dump(struct linkwatch *w)
+{
+	struct {
+		struct nlmsghdr nlh;
+		struct ifinfomsg ifi;
+		struct nlattr attr;
+		uint32_t mask;
+	} req = {
+		.nlh = {.nlmsg_len = sizeof(req),
+			.nlmsg_type = RTM_GETLINK,
+			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+			.nlmsg_seq = ++w->seq},
+		.attr = {.nla_len = sizeof(req.attr) + sizeof(req.mask), .nla_type = IFLA_EXT_MASK},
+		.mask = RTEXT_FILTER_SKIP_STATS,
+	};
+
+	if (send(w->fd, &req, sizeof(req), 0) < 0)
+		return -errno;
+	w->dumping = true;
+	w->told = false;
+	w->again = false;
+	return 0;
+}
+
+int
+linkwatch_open(struct linkwatch *w)
+{
+	struct sockaddr_nl sa = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+	int size = RCVBUF_SIZE, r;
+
+	w->seq = 0;
+	w->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	if (w->fd < 0)
+		return -errno;
+	if (setsockopt(w->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+		setsockopt(w->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	r = bind(w->fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 ? -errno : ask_for_dump(w);
+	if (r < 0)
+		linkwatch_close(w);
+	return r;
+}
+
+void
+linkwatch_close(struct linkwatch *w)
+{
+	if (w->fd >= 0)
+		close(w->fd);
+	w->fd = -1;
+}
+
+static void
+tell_link(const struct nlmsghdr *nlh, linkwatch_cb cb, void *ctx)
+{
+	struct link_event ev = {.kind = nlh->nlmsg_type == RTM_DELLINK ? LINK_GONE : LINK_CHANGED};
+	struct rtnl_link l;
+
+	if (!rtnl_parse_link(nlh, &l))
+		return;
+	ev.ifindex = l.ifindex;
+	memcpy(ev.name, l.name, sizeof(ev.name));
+	ev.flags = l.flags;
+	ev.up = (l.flags & IFF_UP) && ev.kind == LINK_CHANGED;
+	ev.carrier = l.carrier && ev.kind == LINK_CHANGED;
+	ev.has_address = l.has_mac;
+	memcpy(ev.address, l.mac, sizeof(ev.address));
+	ev.mtu = l.mtu;
+	cb(ctx, &ev);
+}
+
+/* The end of the dump under way, good or not. */
+static void
+dump_ended(struct linkwatch *w, bool good, linkwatch_cb cb, void *ctx)
+{
+	w->dumping = false;
+	if (good && !w->again)
+		cb(ctx, &(struct link_event){.kind = LINK_DUMP_ENDS});
+	else
+		w->again = true;
+}
+
+static void
+one_message(struct linkwatch *w, const struct nlmsghdr *nlh, linkwatch_cb cb, void *ctx)
+{
+	bool of_dump = w->dumping && nlh->nlmsg_seq == w->seq;
+
+	if (of_dump && (nlh->nlmsg_flags & NLM_F_DUMP_INTR))
+		w->again = true;
+	if (nlh->nlmsg_type == NLMSG_DONE || nlh->nlmsg_type == NLMSG_ERROR) {
+		if (of_dump)
+			dump_ended(w, nlh->nlmsg_type == NLMSG_DONE, cb, ctx);
+		return;
+	}
+	tell_link(nlh, cb, ctx);
+}
+
+int
+linkwatch_read(struct linkwatch *w, linkwatch_cb cb, void *ctx)
+{
+	for (int i = 0; i < RECV_MAX; i++) {
+		struct nlmsghdr *nlh = (void *)w->buf;
+		ssize_t n;
+		int r;
+
+		if (w->again && !w->dumping && (r = ask_for_dump(w)) < 0)
+			return r;
+		if (w->dumping && !w->told) {
+			cb(ctx, &(struct link_event){.kind = LINK_DUMP_BEGINS});
+			w->told = true;
+		}
+		n = recv(w->fd, w->buf, sizeof(w->buf), MSG_TRUNC);
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return 0;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno != ENOBUFS)
+			return -errno;
+		if (n < 0 || (size_t)n > sizeof(w->buf)) {
+			w->again = true; /* news were lost: look at everything once more */
+			continue;
+		}
+		for (size_t left = (size_t)n; NLMSG_OK(nlh, left); nlh = NLMSG_NEXT(nlh, left))
+			one_message(w, nlh, cb, ctx);
+	}
+	return w->again && !w->dumping ? ask_for_dump(w) : 0;
+}
