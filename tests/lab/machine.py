@@ -6,7 +6,6 @@ machine at the same instant. A machine is a namespace with one NIC for each cabl
 the same name. What runs on a machine is no concern of this file.
 """
 import os
-import signal
 
 from netns import LabError, Namespace, run
 
@@ -16,7 +15,7 @@ class Switches:
 
     def __init__(self, segments, snooping=False):
         self.ns = Namespace("sw")
-        self.ns.exec("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1",
+        self.ns.sysctl("net.ipv6.conf.all.disable_ipv6=1",
                      "net.ipv6.conf.default.disable_ipv6=1")
         self.segments = list(segments)
         snoop = int(snooping)
@@ -145,7 +144,7 @@ class Host(Machine):
         super().__init__(lab, name, number, [segment])
 
     def boot(self):
-        self.ns.exec("sysctl", "-qw", f"net.ipv6.conf.{self.segment}.accept_dad=0",
+        self.ns.sysctl(f"net.ipv6.conf.{self.segment}.accept_dad=0",
                      f"net.ipv6.conf.{self.segment}.accept_ra=0",
                      "net.ipv4.ip_local_port_range=1024 65000")
         self.ns.ip(*[f"addr add {a} dev {self.segment}" for a in self.addresses],
@@ -163,6 +162,3 @@ class Host(Machine):
                            *extra, address, check=False, timeout=60)
         return f"{count} received" in out
 
-
-def signal_name(number):
-    return signal.Signals(number).name

@@ -26,7 +26,7 @@ def run(*args, check=True, stdin=None, timeout=30):
     """Runs a command, returns its output; LabError with all it said when it fails."""
     p = subprocess.run(args, input=stdin, capture_output=True, text=True, timeout=timeout)
     if check and p.returncode != 0:
-        raise LabError(f"{' '.join(args)}: status {p.returncode}\n{p.stdin or ''}{p.stdout}{p.stderr}")
+        raise LabError(f"{' '.join(args)}: status {p.returncode}\n{stdin or ''}{p.stdout}{p.stderr}")
     return p.stdout
 
 
@@ -74,9 +74,8 @@ class Namespace:
     def exec(self, *args, check=True, stdin=None, timeout=30):
         return run("ip", "netns", "exec", self.name, *args, check=check, stdin=stdin, timeout=timeout)
 
-    def sysctl(self, **values):
-        """sysctl(net_ipv4_ip_forward=1): the first two and the last parts are split at `_`."""
-        self.exec("sysctl", "-qw", *[f"{k}={v}" for k, v in values.items()])
+    def sysctl(self, *settings):
+        self.exec("sysctl", "-qw", *settings)
 
     def popen(self, *args, **kwargs):
         p = subprocess.Popen(["ip", "netns", "exec", self.name, *args], preexec_fn=die_with_us, **kwargs)

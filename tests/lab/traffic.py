@@ -81,7 +81,8 @@ class Figures:
 
     @property
     def lost(self):
-        return self.lost_up + self.lost_down
+        # Late packets of an earlier interval can make one of them negative.
+        return max(0, self.lost_up) + max(0, self.lost_down)
 
     @property
     def intact(self):
@@ -159,8 +160,10 @@ class Traffic:
         """Waits until packets flow both ways and no living connection waits for its echo any longer
         than usual. False when that does not come: what the figures call stalled stays so."""
         end = time.monotonic() + timeout
+        good = 0
         while time.monotonic() < end:
-            if self.flowing() and self.stat().tcp_waiting_ms < 150:
+            good = good + 1 if self.flowing() and self.stat().tcp_waiting_ms < 50 else 0
+            if good == 3:
                 return True
             time.sleep(0.05)
         return False
