@@ -14,6 +14,7 @@
 
 struct daemon_opts {
 	const char *etc, *state, *run;
+	bool warm; /* --warm: a child that the supervisor started again (node_seed.warm) */
 };
 
 /* Descriptors in IPC_SETUP, in this order. */

@@ -51,7 +51,7 @@ rd_enum(struct rd *r, unsigned max)
 int
 ipc_type(const uint8_t *msg, size_t len)
 {
-	if (len < 2 || msg[0] != IPC_VERSION || msg[1] < IPC_SETUP || msg[1] > IPC_SYNC_REPORT)
+	if (len < 2 || msg[0] != IPC_VERSION || msg[1] < IPC_SETUP || msg[1] > IPC_ADDRESSES)
 		return -1;
 	return msg[1];
 }
@@ -327,5 +327,40 @@ ipc_decode_sync_report(const uint8_t *msg, size_t len, struct sync_report *out)
 	out->flows = rd_u32(&r);
 	out->peer_flows = rd_u32(&r);
 	out->flushed_term = rd_u64(&r);
+	return rd_done(&r);
+}
+
+size_t
+ipc_encode_addresses(const struct ipc_addresses *m, uint8_t *buf, size_t size)
+{
+	struct wr w = begin(IPC_ADDRESSES, buf, size);
+
+	wr_u16(&w, m->n);
+	for (unsigned i = 0; i < m->n; i++) {
+		wr_u16(&w, m->a[i].index);
+		wr_u8(&w, m->a[i].addr.family);
+		wr_bytes(&w, m->a[i].addr.b, sizeof(m->a[i].addr.b));
+	}
+	return finish(&w);
+}
+
+bool
+ipc_decode_addresses(const uint8_t *msg, size_t len, struct ipc_addresses *out)
+{
+	struct rd r;
+
+	*out = (struct ipc_addresses){0};
+	if (!open_msg(&r, IPC_ADDRESSES, msg, len))
+		return false;
+	out->n = rd_u16(&r);
+	if (out->n > ANNOUNCE_ADDRS_MAX)
+		return false;
+	for (unsigned i = 0; i < out->n; i++) {
+		out->a[i].index = rd_u16(&r);
+		out->a[i].addr.family = rd_u8(&r);
+		if (out->a[i].addr.family != 4 && out->a[i].addr.family != 6)
+			return false;
+		rd_bytes(&r, out->a[i].addr.b, sizeof(out->a[i].addr.b));
+	}
 	return rd_done(&r);
 }

@@ -28,6 +28,7 @@ enum ipc_type {
 	IPC_SYNC_CONF,   /* config → statesync */
 	IPC_SYNC_PART,   /* engine → statesync: struct ipc_sync_part */
 	IPC_SYNC_REPORT, /* statesync → engine: struct sync_report */
+	IPC_ADDRESSES,   /* config → engine, before IPC_HA_CONF: what to announce */
 };
 
 struct ipc_link {
@@ -52,6 +53,17 @@ struct ipc_reply {
 struct ipc_sync_part {
 	enum sync_part part;
 	uint64_t term;
+};
+
+#define ANNOUNCE_ADDRS_MAX 1024
+
+/* Shared addresses, with the fixed link-local ones; each belongs to a port of IPC_HA_CONF. */
+struct ipc_addresses {
+	uint16_t n;
+	struct {
+		uint16_t index; /* of the interface */
+		struct ip_addr addr;
+	} a[ANNOUNCE_ADDRS_MAX];
 };
 
 #define SYNC_OWN_ADDRS_MAX 1024
@@ -86,6 +98,7 @@ size_t ipc_encode_reply(const struct ipc_reply *m, uint8_t *buf, size_t size);
 size_t ipc_encode_sync_conf(const struct ipc_sync_conf *m, uint8_t *buf, size_t size);
 size_t ipc_encode_sync_part(const struct ipc_sync_part *m, uint8_t *buf, size_t size);
 size_t ipc_encode_sync_report(const struct sync_report *m, uint8_t *buf, size_t size);
+size_t ipc_encode_addresses(const struct ipc_addresses *m, uint8_t *buf, size_t size);
 
 bool ipc_decode_link(const uint8_t *msg, size_t len, struct ipc_link *out);
 bool ipc_decode_shutdown(const uint8_t *msg, size_t len, struct ipc_shutdown *out);
@@ -95,3 +108,4 @@ bool ipc_decode_reply(const uint8_t *msg, size_t len, struct ipc_reply *out);
 bool ipc_decode_sync_conf(const uint8_t *msg, size_t len, struct ipc_sync_conf *out);
 bool ipc_decode_sync_part(const uint8_t *msg, size_t len, struct ipc_sync_part *out);
 bool ipc_decode_sync_report(const uint8_t *msg, size_t len, struct sync_report *out);
+bool ipc_decode_addresses(const uint8_t *msg, size_t len, struct ipc_addresses *out);
