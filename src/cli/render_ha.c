@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Views of ha and ha quality. The first lines of ha have the form of the seed document. */
+#include <ctype.h>
+#include <string.h>
+#include "cli/render.h"
+
+/* Upper case into buf, for the words that stand out. */
+static const char *
+upper(const char *s, char *buf, size_t size)
+{
+	size_t i = 0;
+
+	for (; s[i] && i + 1 < size; i++)
+		buf[i] = (char)toupper((unsigned char)s[i]);
+	buf[i] = '\0';
+	return buf;
+}
+
+static void
+ha_sync_line(const struct render *r, const json_t *sync)
+{
+	const char *state = field_text(sync, "state", "lost");
+	char percent[32];
+
+	fputs("HA state sync: ", r->out);
+	if (!field_true(sync, "enabled")) {
+		fputs("OFF\n", r->out);
+		return;
+	}
+	if (strcmp(state, "lost") == 0) {
+		render_word(r, MOOD_BAD, "LOST");
+	} else {
+		snprintf(percent, sizeof(percent), "%lld%%", field_int(sync, "percent", 0));
+		render_word(r, strcmp(state, "synced") == 0 ? MOOD_GOOD : MOOD_WARN, percent);
+	}
+	fputc('\n', r->out);
+}
+
+/* What an administrator must not overlook; nothing is printed in ordinary operation. */
+static void
+ha_alarms(const struct render *r, const json_t *data)
+{
+	const json_t *alarms = json_object_get(data, "alarms"), *a;
+	size_t i;
+
+	json_array_foreach (alarms, i, a) {
+		render_word(r, MOOD_WARN, "Note: ");
+		fprintf(r->out, "%s\n", json_string_value(a) ? json_string_value(a) : "");
+	}
+}
+
+void
+render_ha(const struct render *r, const json_t *data)
+{
+	const json_t *peer = json_object_get(data, "peer");
+	const char *state = field_text(peer, "state", "unknown");
+	bool active = strcmp(field_text(data, "role", ""), "active") == 0;
+	char word[32];
+
+	fprintf(r->out, "This device is a HA %s\n",
+		upper(field_text(data, "node", "unknown"), word, sizeof(word)));
+	fputs("This device is currently ", r->out);
+	if (active)
+		render_word(r, MOOD_GOOD, "ACTIVE");
+	else
+		fputs("INACTIVE", r->out);
+	fputs(active ? " (will forward traffic)\n" : " (will not forward traffic)\n", r->out);
+	if (field_true(data, "enabled")) {
+		fputs("HA cluster peer is ", r->out);
+		render_word(r,
+			strcmp(state, "alive") == 0  ? MOOD_GOOD
+			: strcmp(state, "dead") == 0 ? MOOD_BAD
+						     : MOOD_WARN,
+			upper(state, word, sizeof(word)));
+		fputc('\n', r->out);
+	}
+	if (active)
+		fprintf(r->out, "This device has been active: %lld sec\n",
+			field_int(data, "active_seconds", 0));
+	else
+		fprintf(r->out, "This device has been inactive: %lld sec\n",
+			field_int(data, "role_seconds", 0));
+	if (field_true(data, "enabled"))
+		ha_sync_line(r, json_object_get(data, "sync"));
+	ha_alarms(r, data);
+}
+
+void
+render_ha_quality(const struct render *r, const json_t *data)
+{
+	const json_t *list = json_object_get(data, "interfaces"), *e;
+	size_t i;
+
+	fprintf(r->out, "%-16s %5s %6s %5s\n", "Interface", "state", "weight", "part");
+	json_array_foreach (list, i, e) {
+		fprintf(r->out, "%-16s %5lld %6lld %5lld  %s\n", field_text(e, "name", "?"),
+			field_int(e, "state", 0), field_int(e, "weight", 0), field_int(e, "part", 0),
+			field_text(e, "remark", ""));
+	}
+	fprintf(r->out, "%s\n\n", field_text(data, "formula", ""));
+	list = json_object_get(data, "terms");
+	json_array_foreach (list, i, e) {
+		fprintf(r->out, "Term %-18s %3lld  (%s)\n", field_text(e, "name", "?"),
+			field_int(e, "value", 0), field_text(e, "remark", ""));
+	}
+	fprintf(r->out, "Quality now             %3lld\n", field_int(data, "now", 0));
+	fprintf(r->out, "Quality settled         %3lld  (published: what the election compares)\n",
+		field_int(data, "quality", 0));
+	if (json_is_integer(json_object_get(data, "peer_quality")))
+		fprintf(r->out, "Quality of the peer     %3lld\n",
+			field_int(data, "peer_quality", 0));
+	else
+		fprintf(r->out, "Quality of the peer unknown\n");
+}
