@@ -22,7 +22,7 @@ static const char *const kind_names[_OWNED_MAX] = {
 	[OWNED_LINK] = "link",
 	[OWNED_ADDR] = "addr",
 	[OWNED_SYSCTL] = "sysctl",
-	[OWNED_UP] = "up",
+	[OWNED_NIC] = "nic",
 	[OWNED_MTU] = "mtu",
 };
 

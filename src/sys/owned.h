@@ -13,8 +13,9 @@ enum owned_kind {
 	OWNED_LINK,   /* key = link; value = "" */
 	OWNED_ADDR,   /* key = "dev address/len"; value = "" */
 	OWNED_SYSCTL, /* key = path below /proc/sys; value = what it was before */
-	OWNED_UP,     /* key = NIC, value = ifindex: was down, we set it up (once) */
-	OWNED_MTU,    /* key = NIC, value = MTU it had before */
+	OWNED_NIC, /* key = NIC, value = "ifindex up" or "ifindex down": as it was when first seen
+		    */
+	OWNED_MTU, /* key = NIC, value = MTU it had before */
 	_OWNED_MAX,
 };
 

@@ -299,7 +299,7 @@ begin_link(struct rtnl *r, char *buf, uint16_t type, uint16_t flags, int ifindex
 }
 
 int
-rtnl_add_macvlan(struct rtnl *r, const char *name, int lower, const uint8_t mac[6], uint32_t mtu)
+rtnl_add_macvlan(struct rtnl *r, const char *name, int lower)
 {
 	char buf[REQUEST_SIZE];
 	struct ifinfomsg *ifi;
@@ -308,9 +308,6 @@ rtnl_add_macvlan(struct rtnl *r, const char *name, int lower, const uint8_t mac[
 
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
 	mnl_attr_put_u32(nlh, IFLA_LINK, (uint32_t)lower);
-	mnl_attr_put(nlh, IFLA_ADDRESS, 6, mac);
-	if (mtu)
-		mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
 	info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
 	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "macvlan");
 	data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);

@@ -99,9 +99,8 @@ int rtnl_dump_rules(struct rtnl *r, struct arena *a, struct rtnl_rules *out);
 const struct rtnl_link *rtnl_link_by_name(const struct rtnl_links *l, const char *name);
 const struct rtnl_link *rtnl_link_by_index(const struct rtnl_links *l, int ifindex);
 
-/* Makes a macvlan in bridge mode, down. mtu 0 = as lower. */
-int rtnl_add_macvlan(
-	struct rtnl *r, const char *name, int lower, const uint8_t mac[6], uint32_t mtu);
+/* Makes a macvlan in bridge mode, down, with a random MAC. */
+int rtnl_add_macvlan(struct rtnl *r, const char *name, int lower);
 int rtnl_del_link(struct rtnl *r, int ifindex);
 int rtnl_set_link_up(struct rtnl *r, int ifindex, bool up);
 int rtnl_set_link_mac(struct rtnl *r, int ifindex, const uint8_t mac[6]);
