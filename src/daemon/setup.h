@@ -31,7 +31,8 @@ enum setup_config {
 
 #define NOTES_RING 1024
 
-/* Written by the engine only. Notes: ring[i % NOTES_RING] for i in [head - NOTES_RING, head). */
+/* Written by the engine only, with every change and at least once a second: who reads it takes an
+ * engine that has published nothing for two seconds for dead. Notes: ring[i % NOTES_RING] for i in [head - NOTES_RING, head). */
 struct engine_page {
 	struct seqlock lock;
 	struct node_status status;
@@ -54,6 +55,12 @@ struct sync_page {
 	struct seqlock lock;
 	struct sync_status status;
 };
+
+/*
+ * config: the configuration, its store or the cluster key cannot be used. Every error has been
+ * logged and nothing was applied; starting again would not help: the supervisor ends with 1.
+ */
+#define CONFIG_EXIT_INVALID 3
 
 /* Entry points; each runs until IPC_STOP or the end of the supervisor and returns the exit status.
  */

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The engine's main loop and its messages in. */
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "daemon/engine/engine.h"
+#include "sys/ipcsock.h"
+#include "sys/sandbox.h"
+
+void
+engine_step(struct engine *e, struct event *ev)
+{
+	ev->now = e->now;
+	node_step(e->node, ev, &e->actions);
+	engine_act(e);
+}
+
+static void
+take_conf(struct engine *e, const uint8_t *msg, size_t len)
+{
+	static struct ha_conf conf;
+	struct event ev = {.kind = EV_CONF, .conf = &e->conf};
+
+	if (!ipc_decode_ha_conf(msg, len, &conf))
+		return;
+	if (e->configured && memcmp(&conf, &e->conf, sizeof(conf)) == 0)
+		return; /* config was restarted and found nothing new */
+	e->conf = conf;
+	sodium_memzero(conf.key, sizeof(conf.key));
+	engine_wire_configure(e);
+	e->configured = true;
+	engine_step(e, &ev);
+	engine_wire_watch(e); /* its dump tells every link */
+}
+
+static void
+take_command(struct engine *e, const uint8_t *msg, size_t len)
+{
+	struct event ev = {.kind = EV_COMMAND};
+	struct ipc_command m;
+
+	if (!ipc_decode_command(msg, len, &m))
+		return;
+	ev.command.cmd = m.cmd;
+	ev.command.id = m.id;
+	ev.command.force = m.force;
+	engine_step(e, &ev);
+}
+
+static void
+take_report(struct engine *e, const uint8_t *msg, size_t len)
+{
+	struct event ev = {.kind = EV_SYNC};
+
+	if (ipc_decode_sync_report(msg, len, &ev.sync))
+		engine_step(e, &ev);
+}
+
+static void
+on_peer_message(struct loop_fd *f, uint32_t events)
+{
+	static uint8_t msg[IPC_MSG_MAX];
+	struct engine *e = f->arg;
+
+	(void)events;
+	for (unsigned rounds = 0; rounds < 16; rounds++) {
+		int n = ipcsock_recv(f->fd, msg, sizeof(msg), NULL, NULL);
+
+		if (n == -EAGAIN)
+			return;
+		if (n <= 0) { /* the other process ended; the supervisor brings a new link */
+			int fd = f->fd;
+
+			loop_del_fd(&e->loop, f);
+			close(fd);
+			return;
+		}
+		e->now = loop_now();
+		switch (ipc_type(msg, (size_t)n)) {
+		case IPC_HA_CONF:
+			take_conf(e, msg, (size_t)n);
+			break;
+		case IPC_ADDRESSES:
+			ipc_decode_addresses(msg, (size_t)n, &e->addresses);
+			break;
+		case IPC_COMMAND:
+			take_command(e, msg, (size_t)n);
+			break;
+		case IPC_SYNC_REPORT:
+			take_report(e, msg, (size_t)n);
+			break;
+		}
+	}
+}
+
+static void
+take_link(struct engine *e, enum proc proc, int fd)
+{
+	struct loop_fd *f = &e->links[proc];
+
+	if (f->fd >= 0) {
+		int old = f->fd;
+
+		loop_del_fd(&e->loop, f);
+		close(old);
+	}
+	f->fn = on_peer_message;
+	f->arg = e;
+	if (loop_add_fd(&e->loop, f, fd, EPOLLIN) < 0)
+		close(fd);
+	else if (proc == PROC_STATESYNC)
+		engine_tell_sync(e);
+}
+
+static void
+on_supervisor(struct loop_fd *f, uint32_t events)
+{
+	struct engine *e = f->arg;
+	struct event stop = {.kind = EV_STOP};
+	struct ipc_link link;
+	uint8_t msg[256];
+	size_t n_fds = 1;
+	int fd = -1, n;
+
+	(void)events;
+	n = ipcsock_recv(f->fd, msg, sizeof(msg), &fd, &n_fds);
+	if (n == -EAGAIN)
+		return;
+	if (n <= 0) {
+		loop_stop(&e->loop, 1); /* the supervisor is gone: so is this node */
+		return;
+	}
+	e->now = loop_now();
+	if (ipc_decode_link(msg, (size_t)n, &link) && n_fds == 1)
+		take_link(e, link.proc, fd);
+	else if (ipc_type(msg, (size_t)n) == IPC_STOP)
+		engine_step(e, &stop);
+}
+
+/* After each round: time, in the order that the core asks for: frames first, then the tick. */
+static void
+after_round(void *arg, struct instant now)
+{
+	struct engine *e = arg;
+	struct event tick = {.kind = EV_TICK};
+	struct instant deadline;
+
+	e->now = now;
+	engine_wire_window(e);
+	if (instant_reached(e->now, node_deadline(e->node))) {
+		engine_wire_poll(e);
+		e->now = loop_now();
+		if (gate_position(e->gate, e->now) == GATE_DRAINING) {
+			struct event ev = {
+				.kind = EV_GATE, .last_unicast = gate_last_unicast(e->gate)};
+
+			engine_step(e, &ev);
+		}
+		engine_step(e, &tick);
+	}
+	if (e->announcing)
+		engine_announce_more(e);
+	if (e->sync_part_pending)
+		engine_tell_sync(e);
+	engine_publish(e, e->exiting);
+	if (e->exiting) {
+		uint8_t msg[16];
+
+		ipcsock_send(
+			e->super.fd, msg, ipc_encode_plain(IPC_STOPPED, msg, sizeof(msg)), NULL, 0);
+		loop_stop(&e->loop, 0);
+		return;
+	}
+	deadline =
+		instant_min(node_deadline(e->node), instant_add(e->published, ENGINE_PUBLISH_NS));
+	if (e->announcing)
+		deadline = e->now;
+	loop_timer(&e->loop, &e->timer, deadline);
+}
+
+static void
+on_timer(struct loop_timer *t, struct instant now)
+{
+	(void)t; /* what is due is done in after_round() */
+	(void)now;
+}
+
+/* Receives IPC_SETUP: the gate and the status page. 0 or -errno. */
+static int
+receive_setup(struct engine *e)
+{
+	int fds[SETUP_ENGINE_N], n, r;
+	size_t n_fds = SETUP_ENGINE_N;
+	uint8_t msg[64];
+
+	n = ipcsock_recv(SETUP_FD, msg, sizeof(msg), fds, &n_fds);
+	if (n < 0)
+		return n;
+	if (ipc_type(msg, (size_t)n) != IPC_SETUP || n_fds != SETUP_ENGINE_N)
+		return -EPROTO;
+	r = gate_map(fds[SETUP_ENGINE_GATE_MAP], &e->gate);
+	if (r < 0)
+		return r;
+	gate_close(e->gate); /* whatever an earlier engine left */
+	e->page = mmap(NULL, sizeof(*e->page), PROT_READ | PROT_WRITE, MAP_SHARED,
+		fds[SETUP_ENGINE_PAGE], 0);
+	if (e->page == MAP_FAILED)
+		return -errno;
+	close(fds[SETUP_ENGINE_GATE_MAP]);
+	close(fds[SETUP_ENGINE_PAGE]);
+	return 0;
+}
+
+static void
+confine(void)
+{
+	int r = sandbox_realtime(ENGINE_PRIORITY);
+
+	if (r < 0)
+		log_warn("no real-time priority or locked memory (%s): expect false alarms under "
+			 "load",
+			strerror(-r));
+	r = sandbox_caps();
+	if (r < 0)
+		log_warn("cannot drop privileges: %s", strerror(-r));
+	r = sandbox_syscalls(SANDBOX_ENGINE);
+	if (r < 0)
+		log_warn("cannot restrict system calls: %s", strerror(-r));
+}
+
+int
+engine_main(const struct daemon_opts *o)
+{
+	static struct engine engine; /* large, and locked into memory with the rest */
+	struct node_seed seed = {.warm = o->warm};
+	struct engine *e = &engine;
+	int r;
+
+	e->super.fd = -1;
+	for (unsigned i = 0; i < _PROC_MAX; i++)
+		e->links[i].fd = -1;
+	e->sync_part.part = SYNC_STANDBY;
+	e->node = aligned_alloc(16, (node_size() + 15) & ~(size_t)15);
+	if (sodium_init() < 0 || !e->node)
+		return 1;
+	randombytes_buf(seed.random, sizeof(seed.random));
+	node_init(e->node, &seed);
+	sodium_memzero(&seed, sizeof(seed));
+	engine_wire_init(e);
+	r = receive_setup(e);
+	if (!r)
+		r = loop_init(&e->loop);
+	if (!r) {
+		e->announce_fd = announce_open();
+		r = e->announce_fd < 0 ? e->announce_fd : 0;
+	}
+	if (r < 0) {
+		log_error("cannot start: %s", strerror(-r));
+		return 1;
+	}
+	e->timer.fn = on_timer;
+	e->super.fn = on_supervisor;
+	e->super.arg = e;
+	e->loop.after = after_round;
+	e->loop.after_arg = e;
+	e->now = e->published = loop_now();
+	if (loop_add_fd(&e->loop, &e->super, SETUP_FD, EPOLLIN) < 0)
+		return 1;
+	confine();
+	loop_timer(&e->loop, &e->timer, e->now);
+	r = loop_run(&e->loop);
+	gate_close(e->gate);
+	return r < 0 ? 1 : r;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a process may still do after its start: capabilities (libcap-ng), system calls (libseccomp),
+ * real-time priority. A refused system call returns EPERM; it does not kill, since a firewall must
+ * not die of a libc update.
+ */
+#pragma once
+#include <stdbool.h>
+
+enum sandbox_kind { SANDBOX_ENGINE, SANDBOX_STATESYNC };
+
+/* Keeps CAP_NET_ADMIN and CAP_NET_RAW, drops all others for good. 0 or
+ * -errno. */
+int sandbox_caps(void);
+/* From now on only the system calls of that kind of process. 0 or -errno. */
+int sandbox_syscalls(enum sandbox_kind kind);
+/* SCHED_FIFO with this priority and all memory locked, present and future. 0 or -errno. */
+int sandbox_realtime(int priority);
