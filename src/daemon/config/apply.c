@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Keeps the kernel as the configuration says. Order: the rules first, so that nothing can pass
+ * unfiltered when the addresses come; then links, addresses and routes behind their closed gates;
+ * the engine hears of it last. Level-triggered: every link event leads to another run, which
+ * changes nothing when everything is in place.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "daemon/config/config.h"
+#include "sys/nft.h"
+
+#define COALESCE_NS      (50 * NS_PER_MS) /* link events that come together make one run */
+#define RETRY_NS         (2 * NS_PER_S)   /* after a failure that no link event may end */
+#define PROBLEM_RETRY_NS (10 * NS_PER_S)
+
+static void
+apply_later(struct config *c, int64_t delay_ns)
+{
+	struct instant at = instant_add(loop_now(), delay_ns);
+
+	if (!c->apply.timer.armed || instant_before(at, c->apply.timer.at))
+		loop_timer(&c->loop, &c->apply.timer, at);
+}
+
+/* 0 or -errno; a failure is logged once until its text changes. */
+static int
+apply_rules(struct config *c)
+{
+	struct apply *ap = &c->apply;
+	char err[sizeof(ap->rules_error)] = "";
+	int r;
+
+	if (ap->rules_loaded)
+		return 0;
+	r = nft_apply(c->rev.ruleset, err, sizeof(err));
+	if (r == 0) {
+		ap->rules_loaded = true;
+		ap->rules_error[0] = '\0';
+		return 0;
+	}
+	if (!err[0])
+		snprintf(err, sizeof(err), "%s", strerror(-r));
+	if (strcmp(err, ap->rules_error) != 0)
+		eventlog_add(&c->log, LOG_ERROR, "the rules cannot be loaded: %s", err);
+	memcpy(ap->rules_error, err, sizeof(err));
+	return r;
+}
+
+static bool
+report_has(const struct netapply_report *rep, const struct netapply_problem *p)
+{
+	for (size_t i = 0; i < rep->n_problems; i++)
+		if (strcmp(rep->problems[i].iface, p->iface) == 0 &&
+			strcmp(rep->problems[i].text, p->text) == 0)
+			return true;
+	return false;
+}
+
+/* Says what is in `now` and was not in `before`. */
+static void
+report_log(struct config *c, enum log_level level, const char *prefix,
+	const struct netapply_report *now, const struct netapply_report *before)
+{
+	for (size_t i = 0; i < now->n_problems; i++) {
+		const struct netapply_problem *p = &now->problems[i];
+
+		if (!report_has(before, p))
+			eventlog_add(&c->log, level, "%s%s%s%s", prefix, p->iface,
+				p->iface[0] ? ": " : "", p->text);
+	}
+}
+
+/* Links, addresses, routes. 0, 1 (problems are left), or -errno. */
+static int
+apply_net(struct config *c)
+{
+	struct apply *ap = &c->apply;
+	struct arena arena = ARENA_INIT, old = ap->arena;
+	struct netapply_report rep = {.arena = &arena};
+	int r = netapply_run(&ap->net, c->rev.plan, &rep);
+
+	report_log(c, LOG_WARN, "", &rep, &ap->report);
+	report_log(c, LOG_NOTICE, "no longer: ", &ap->report, &rep);
+	if (r < 0 && rep.n_problems == 0)
+		eventlog_add(&c->log, LOG_ERROR,
+			"the kernel's network settings cannot be changed: %s", strerror(-r));
+	if (rep.changes)
+		log_info("%u changes to links, addresses and routes", rep.changes);
+	ap->arena = arena;
+	ap->report = rep;
+	ap->report.arena = &ap->arena;
+	arena_free(&old);
+	return r;
+}
+
+static void
+apply_run(struct config *c)
+{
+	int r = apply_rules(c);
+
+	if (r == 0)
+		r = apply_net(c);
+	if (r < 0) {
+		apply_later(c, RETRY_NS);
+		return;
+	}
+	if (r > 0)
+		apply_later(c, PROBLEM_RETRY_NS);
+	if (!c->in_force)
+		config_in_force(c);
+}
+
+static void
+apply_timer(struct loop_timer *t, struct instant now)
+{
+	(void)now;
+	apply_run(t->arg);
+}
+
+static void
+apply_link_event(void *arg, const struct link_event *ev)
+{
+	(void)ev; /* whatever changed, a run looks at everything */
+	apply_later(arg, COALESCE_NS);
+}
+
+static int
+apply_watch(struct config *c)
+{
+	struct apply *ap = &c->apply;
+	int r = linkwatch_open(&ap->watch);
+
+	if (r == 0)
+		r = loop_add_fd(&c->loop, &ap->watch_fd, ap->watch.fd, EPOLLIN);
+	if (r < 0)
+		eventlog_add(
+			&c->log, LOG_ERROR, "link events cannot be received: %s", strerror(-r));
+	return r;
+}
+
+static void
+apply_watch_ready(struct loop_fd *f, uint32_t events)
+{
+	struct config *c = f->arg;
+
+	(void)events;
+	if (linkwatch_read(&c->apply.watch, apply_link_event, c) == 0)
+		return;
+	loop_del_fd(&c->loop, f);
+	linkwatch_close(&c->apply.watch);
+	apply_watch(c);
+}
+
+int
+apply_open(struct config *c, const int *setup_fds)
+{
+	struct apply *ap = &c->apply;
+	int r;
+
+	memset(ap, 0, sizeof(*ap));
+	ap->report.arena = &ap->arena;
+	ap->watch_fd = (struct loop_fd){.fd = -1, .fn = apply_watch_ready, .arg = c};
+	ap->timer.fn = apply_timer;
+	ap->timer.arg = c;
+	r = netapply_open(&ap->net, c->opts->run, setup_fds[SETUP_CONFIG_GATE_IN],
+		setup_fds[SETUP_CONFIG_GATE_OUT], setup_fds[SETUP_CONFIG_GATE_PORTS]);
+	if (r < 0) {
+		eventlog_add(&c->log, LOG_ERROR, "%s/owned, or rtnetlink: %s", c->opts->run,
+			strerror(-r));
+		return r;
+	}
+	return apply_watch(c);
+}
+
+void
+apply_start(struct config *c)
+{
+	apply_run(c);
+}
+
+void
+apply_remove(struct config *c)
+{
+	struct arena arena = ARENA_INIT;
+	struct netapply_report rep = {.arena = &arena};
+	char err[256] = "";
+	int r = netapply_remove(&c->apply.net, &rep);
+
+	for (size_t i = 0; i < rep.n_problems; i++)
+		log_warn("%s%s%s", rep.problems[i].iface, rep.problems[i].iface[0] ? ": " : "",
+			rep.problems[i].text);
+	if (r < 0)
+		log_error("links and addresses cannot be removed: %s", strerror(-r));
+	arena_free(&arena);
+	/* Last: whatever came in until now was filtered. */
+	r = nft_delete_table(err, sizeof(err));
+	if (r < 0)
+		log_error("the rules cannot be removed: %s", err[0] ? err : strerror(-r));
+	c->apply.rules_loaded = false;
+}
+
+void
+apply_close(struct config *c)
+{
+	loop_timer_stop(&c->loop, &c->apply.timer);
+	loop_del_fd(&c->loop, &c->apply.watch_fd);
+	linkwatch_close(&c->apply.watch);
+	netapply_close(&c->apply.net);
+	arena_free(&c->apply.arena);
+}

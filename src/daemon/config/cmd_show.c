@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Commands show, log and help: what the process itself knows. */
+#include <stdio.h>
+#include <string.h>
+#include "core/conf/schema.h"
+#include "daemon/config/commands.h"
+
+#define LOG_DEFAULT 50
+
+void
+cmd_show(struct config *c, const struct control_request *rq, struct answer *out)
+{
+	const struct schema_type *type = NULL;
+	struct arena a = ARENA_INIT;
+	const char *text;
+
+	if (rq->n_args > 2) {
+		answer_fail(out, ANSWER_USAGE, 2, "%.64s: one word too many", rq->args[2]);
+		return;
+	}
+	if (rq->n_args > 0 && !(type = schema_type_find(rq->args[0]))) {
+		answer_fail(out, ANSWER_USAGE, 0, "%.64s: no such type", rq->args[0]);
+		answer_hint(out, "help lists the types; names are case-sensitive");
+		return;
+	}
+	text = conf_show(
+		&a, &c->rev.cand, type ? type->name : NULL, rq->n_args == 2 ? rq->args[1] : NULL);
+	if (rq->n_args == 2 && !text[0])
+		answer_fail(out, ANSWER_REFUSED, 1, "%s %.64s: no such object", type->name,
+			rq->args[1]);
+	else
+		out->data = json_pack(
+			"{s:s, s:I}", "text", text, "revision", (json_int_t)c->rev.number);
+	arena_free(&a);
+}
+
+void
+cmd_log(struct config *c, const struct control_request *rq, struct answer *out)
+{
+	uint32_t n = LOG_DEFAULT;
+	json_t *list;
+	char time[32];
+
+	if (rq->n_args > 1 || (rq->n_args == 1 && !arg_number(rq->args[0], 1, EVENTLOG_MAX, &n))) {
+		answer_fail(out, ANSWER_USAGE, 0, "N is a number from 1 to %d", EVENTLOG_MAX);
+		return;
+	}
+	list = json_array();
+	while (n > 0) {
+		const struct eventlog_entry *e = eventlog_get(&c->log, --n);
+
+		if (e)
+			json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "time",
+							    time_fmt(e->wall_ns, time), "level",
+							    eventlog_level_name(e->level), "name",
+							    e->name, "text", e->text));
+	}
+	out->data = json_pack("{s:o}", "log", list);
+}
+
+static void
+help_all(struct answer *out)
+{
+	json_t *commands = json_array(), *types = json_array();
+
+	for (size_t i = 0; i < _CTL_MAX; i++)
+		json_array_append_new(commands,
+			json_pack("{s:s, s:s, s:s, s:b}", "name", ctl_commands[i].name, "usage",
+				ctl_commands[i].usage, "summary", ctl_commands[i].summary,
+				"available", ctl_commands[i].later == CTL_NOW));
+	schema_each_type(t) json_array_append_new(
+		types, json_pack("{s:s, s:s}", "name", t->name, "summary", t->help));
+	out->data = json_pack("{s:o, s:o}", "commands", commands, "types", types);
+}
+
+static void
+help_command(const struct ctl_command *cmd, struct answer *out)
+{
+	char text[2048];
+
+	snprintf(text, sizeof(text), "%s %s\n%s%s%s%s", cmd->name, cmd->usage, cmd->summary,
+		cmd->later == CTL_NOW ? "" : " (not in this version)", cmd->text[0] ? "\n" : "",
+		cmd->text);
+	out->data =
+		json_pack("{s:s, s:s, s:s}", "name", cmd->name, "usage", cmd->usage, "text", text);
+}
+
+static void
+help_type(const struct schema_type *t, struct answer *out)
+{
+	json_t *list = json_array();
+
+	schema_each_prop(t, p)
+	{
+		json_t *o = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b}", "name", p->name, "kind",
+			schema_kind_text(p), "summary", p->help, "list", p->list, "local", p->local,
+			"required", p->required);
+
+		if (p->dflt)
+			json_object_set_new(o, "default", json_string(p->dflt));
+		json_array_append_new(list, o);
+	}
+	out->data = json_pack("{s:s, s:s, s:b, s:o}", "type", t->name, "summary", t->help,
+		"singleton", t->singleton, "properties", list);
+}
+
+void
+cmd_help(struct config *c, const struct control_request *rq, struct answer *out)
+{
+	const struct ctl_command *cmd;
+	const struct schema_type *t;
+
+	(void)c;
+	if (rq->n_args == 0)
+		help_all(out);
+	else if (rq->n_args > 1)
+		answer_fail(out, ANSWER_USAGE, 1, "%.64s: one word too many", rq->args[1]);
+	else if ((cmd = ctl_command_find(rq->args[0])))
+		help_command(cmd, out);
+	else if ((t = schema_type_find(rq->args[0])))
+		help_type(t, out);
+	else
+		answer_fail(out, ANSWER_USAGE, 0, "%.64s: no such command or type", rq->args[0]);
+}

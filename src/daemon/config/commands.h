@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the commands of the control protocol do. Each takes a request and fills in an answer; the
+ * ones that need the engine leave it open, and commands_finish() completes it with the reply.
+ */
+#pragma once
+#include <jansson.h>
+#include "daemon/config/config.h"
+#include "daemon/config/control_decode.h"
+
+enum answer_code {
+	ANSWER_OK,
+	ANSWER_WAIT,    /* the engine was asked: comes later */
+	ANSWER_USAGE,   /* wrong words */
+	ANSWER_REFUSED, /* understood, and not done */
+	ANSWER_FAILED,  /* tried, and it did not work */
+	ANSWER_LATER,   /* not in this version */
+	_ANSWER_MAX,
+};
+
+struct answer {
+	enum answer_code code;
+	json_t *data;          /* ANSWER_OK; owned */
+	char error[512];       /* what is wrong */
+	char hint[512];        /* what to do, or "" */
+	int arg;               /* index of the argument that is wrong, -1 = none */
+	uint32_t wait_id;      /* ANSWER_WAIT */
+	enum command wait_cmd; /* ANSWER_WAIT */
+};
+
+/* Runs a decoded request. */
+void commands_run(struct config *c, const struct control_request *rq, struct answer *out);
+/* The end of a command that waited. */
+void commands_finish(enum command cmd, enum refusal refusal, struct answer *out);
+/* {"ok":true,"data":…} or {"ok":false,"error":…}; takes out->data. New reference. */
+json_t *answer_json(struct answer *out);
+
+/* For the cmd_*.c files. */
+void answer_fail(struct answer *out, enum answer_code code, int arg, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+void answer_hint(struct answer *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void answer_text(struct answer *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A decimal number in lo…hi as a whole argument. */
+bool arg_number(const char *s, uint32_t lo, uint32_t hi, uint32_t *out);
+/* Local time of wall-clock nanoseconds, "2026-05-04T13:00:59+0200", in buf[32]. */
+const char *time_fmt(int64_t wall_ns, char *buf);
+/* Wall-clock time of a moment of this node's monotonic clock. */
+int64_t time_wall(struct instant at);
+
+typedef void command_fn(struct config *c, const struct control_request *rq, struct answer *out);
+
+command_fn cmd_ha;          /* cmd_ha.c */
+command_fn cmd_ha_why;      /* cmd_why.c */
+command_fn cmd_ha_quality;  /* cmd_why.c */
+command_fn cmd_stat;        /* cmd_stat.c */
+command_fn cmd_arp;         /* cmd_arp.c */
+command_fn cmd_connections; /* cmd_connections.c */
+command_fn cmd_rules;       /* cmd_rules.c */
+command_fn cmd_show;        /* cmd_show.c */
+command_fn cmd_help;        /* cmd_show.c */
+command_fn cmd_log;         /* cmd_show.c */
+command_fn cmd_shutdown;    /* commands.c */
+
+/* Parts that more than one command shows. */
+json_t *show_ports(const struct config *c, const struct node_status *s); /* interfaces */
+json_t *show_sync(const struct config *c, const struct node_status *s);  /* state, percent … */
+/* "closed", "open", "draining": what the gate does now, also when the engine has gone silent. */
+enum gate_position show_position(const struct node_status *s, struct instant now);
+const char *node_type_name(enum node_type t); /* "master" */

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The config process: loads the committed configuration, keeps the kernel as it says, hands engine
+ * and state sync their parts, and serves the control socket. It decides nothing about roles and may
+ * be slow: no heartbeat ever waits for it. Files: load.c (configuration), apply.c (kernel), links.c
+ * (other processes), pages.c (what they publish), control.c (socket), commands.c and cmd_*.c.
+ */
+#pragma once
+#include "base/arena.h"
+#include "core/conf/check.h"
+#include "core/node/conf.h"
+#include "core/netplan/netplan.h"
+#include "daemon/config/eventlog.h"
+#include "daemon/setup.h"
+#include "sys/linkwatch.h"
+#include "sys/loop.h"
+#include "sys/netapply.h"
+#include "sys/store.h"
+
+/* One configuration with all that is made from it; immutable once loaded. */
+struct revision {
+	struct arena arena;
+	uint32_t number;
+	struct conf_candidate cand;
+	const struct conf_model *model;
+	const struct netplan *plan;
+	const char *ruleset;       /* for nft */
+	struct ha_conf ha;         /* holds the cluster key: wiped with the revision */
+	struct ipc_sync_conf sync; /* same */
+};
+
+/* load.c: 0, or -errno after every error was logged: nothing may be applied then. */
+int revision_load(struct revision *rev, const struct store *store, const struct daemon_opts *o,
+	struct eventlog *log);
+void revision_fini(struct revision *rev);
+/* hand.c: what engine and state sync are told of a configuration. */
+void hand_ha_conf(struct ha_conf *out, const struct revision *rev, const uint8_t *key);
+void hand_sync_conf(struct ipc_sync_conf *out, const struct revision *rev, const uint8_t *key);
+
+struct config;
+
+/* The kernel's side of the configuration in force. */
+struct apply {
+	struct netapply net;
+	struct linkwatch watch;
+	struct loop_fd watch_fd;
+	struct loop_timer timer; /* the next run */
+	bool rules_loaded;
+	char rules_error[256];         /* why not, as logged last */
+	struct arena arena;            /* of report */
+	struct netapply_report report; /* of the last run: present problems, for commands */
+};
+
+/* apply.c. setup_fds as in IPC_SETUP. 0 or -errno (logged). */
+int apply_open(struct config *c, const int *setup_fds);
+/*
+ * Puts c->rev into force: rules first, then links and addresses; goes on by itself with every link
+ * event. Calls config_in_force() when the rules are in the kernel and the links are as far as the
+ * NICs allow, now or later.
+ */
+void apply_start(struct config *c);
+/* Removes everything from the kernel. */
+void apply_remove(struct config *c);
+void apply_close(struct config *c);
+
+/* Sockets to supervisor, engine and state sync. */
+struct links {
+	struct loop_fd peer[_PROC_MAX]; /* supervisor, engine, statesync; fd -1 = not there */
+	bool owed[_PROC_MAX];           /* has not been told the present configuration yet */
+	struct loop_timer retry;
+	uint32_t next_id;
+};
+
+/* links.c */
+void links_init(struct config *c, int supervisor_fd);
+void links_fini(struct config *c);
+/* Tells engine and state sync the configuration in force, now or as soon as they are there. */
+void links_tell_conf(struct config *c);
+/* IPC_READY. */
+int links_tell_ready(struct config *c);
+int links_shutdown(struct config *c, uint32_t seconds);
+/* Sends a command; *id names it in the reply. 0, or -errno (-ENOTCONN: no engine). */
+int links_command(struct config *c, enum command cmd, uint32_t *id);
+
+/* Shared memory of engine and state sync, read only. */
+struct pages {
+	struct engine_page *engine;
+	struct sync_page *sync;
+	uint64_t notes_seen; /* notes below this number have been taken */
+	struct loop_timer notes;
+};
+
+/* pages.c: 0 or -errno. */
+int pages_open(struct config *c, int engine_fd, int sync_fd);
+void pages_close(struct config *c);
+/* A consistent copy. False: nothing published yet, or the writer died at work. */
+bool pages_node_status(const struct config *c, struct node_status *out);
+bool pages_sync_status(const struct config *c, struct sync_status *out);
+/* The engine has not published anything for so long that its lease has lapsed. */
+bool pages_engine_silent(const struct node_status *s, struct instant now);
+
+struct control;
+
+struct config {
+	const struct daemon_opts *opts;
+	struct loop loop;
+	struct eventlog log;
+	struct store store;
+	struct revision rev;
+	struct apply apply;
+	bool in_force; /* rev is in the kernel */
+	bool stop;     /* IPC_STOP came */
+	struct links links;
+	struct pages pages;
+	struct control *control;
+	struct instant started;
+	int64_t service_started_ns; /* CLOCK_BOOTTIME of the supervisor's start */
+};
+
+/* config.c */
+void config_in_force(struct config *c);
+void config_stop(struct config *c); /* IPC_STOP */
+void config_reply(struct config *c, uint32_t id, enum refusal refusal);
+/* The engine that was asked is gone: answers everything that waits for it. */
+void config_engine_gone(struct config *c);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What of a configuration goes to engine and state sync: fixed-size structs for ipc.h. */
+#include <string.h>
+#include "daemon/config/config.h"
+
+static void
+hand_port(struct ha_conf *out, const struct conf_iface *f, enum node_type self)
+{
+	struct ha_port *p = &out->ports[out->n_ports++];
+
+	strncpy(p->name, f->name, sizeof(p->name) - 1);
+	strncpy(p->dev, f->dev[self], sizeof(p->dev) - 1);
+	p->index = f->index;
+	p->weight = f->weight;
+	p->sync = f->sync;
+	p->heartbeats = f->heartbeats;
+}
+
+void
+hand_ha_conf(struct ha_conf *out, const struct revision *rev, const uint8_t *key)
+{
+	const struct conf_model *m = rev->model;
+	const struct conf_ha *ha = &m->ha;
+
+	memset(out, 0, sizeof(*out));
+	out->enabled = ha->enabled;
+	out->type = ha->node_type;
+	out->cluster_id = ha->cluster_id;
+	out->ethertype = ha->ethertype;
+	out->interval_ms = ha->interval_ms;
+	out->failover_ms = ha->failover_ms;
+	out->initial_silence_ms = ha->initial_silence_s * 1000;
+	out->garp_period_s = ha->garp_period_s;
+	out->prefer = ha->active_if_equal;
+	out->unique_shared_mac = ha->unique_shared_mac;
+	out->revision = rev->number;
+	memcpy(out->hash, m->hash, sizeof(out->hash));
+	memcpy(out->key, key, sizeof(out->key));
+	for (int sync = 1; sync >= 0; sync--)
+		for (size_t i = 0; i < m->n_ifaces; i++)
+			if (m->ifaces[i].sync == (sync == 1))
+				hand_port(out, &m->ifaces[i], ha->node_type);
+}
+
+/* More addresses than there is room for are left out: their flows are carried needlessly, no more.
+ */
+static void
+hand_own(struct ipc_sync_conf *out, const struct ip_addr *a)
+{
+	for (uint16_t i = 0; i < out->n_own; i++)
+		if (ip_equal(&out->own[i], a))
+			return;
+	if (out->n_own < SYNC_OWN_ADDRS_MAX)
+		out->own[out->n_own++] = *a;
+}
+
+static void
+hand_iface_own(struct ipc_sync_conf *out, const struct conf_iface *f)
+{
+	for (size_t i = 0; i < f->n_shared; i++)
+		hand_own(out, &f->shared[i].addr);
+	for (unsigned node = 0; node < 2; node++) {
+		if (f->has_private4)
+			hand_own(out, &f->private4[node].addr);
+		if (f->has_private6)
+			hand_own(out, &f->private6[node].addr);
+	}
+}
+
+void
+hand_sync_conf(struct ipc_sync_conf *out, const struct revision *rev, const uint8_t *key)
+{
+	const struct conf_model *m = rev->model;
+	const struct conf_ha *ha = &m->ha;
+
+	memset(out, 0, sizeof(*out));
+	out->enabled = ha->enabled && ha->sync;
+	out->type = ha->node_type;
+	out->cluster_id = ha->cluster_id;
+	out->ethertype = ha->ethertype;
+	memcpy(out->key, key, sizeof(out->key));
+	out->buffer_kb = ha->sync_buffer_kb;
+	out->burst = ha->sync_burst;
+	out->after_s = ha->sync_after_s;
+	out->max_connections = m->settings.max_connections;
+	for (size_t i = 0; i < m->n_ifaces; i++) {
+		const struct conf_iface *f = &m->ifaces[i];
+
+		if (f->sync && out->n_devs < 2) {
+			strncpy(out->devs[out->n_devs].dev, f->dev[ha->node_type],
+				DEV_NAME_MAX - 1);
+			out->devs[out->n_devs++].index = f->index;
+		}
+		hand_iface_own(out, f);
+	}
+}
