@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * From statements to a configuration in two steps: conf_parse() makes a candidate (objects with
- * their properties as text, known to the schema), conf_check() follows every reference and makes the
- * immutable model. Both list every error, not only the first; each carries where and what.
+ * their properties as text, known to the schema), conf_check() follows every reference and makes
+ * the immutable model. Both list every error, not only the first; each carries where and what.
  */
 #pragma once
 #include "base/arena.h"
@@ -21,11 +21,14 @@ struct conf_errors {
 	size_t n, n_warnings; /* n counts warnings, too */
 };
 
-struct conf_object;
+struct candidate_index;
 
-/* All objects as written: what show, diff, backup and the store work on. */
+/*
+ * All objects as written: what show, diff, backup and the store work on. Zeroed = empty. Objects
+ * and their values: candidate.h. One arena serves a candidate for its whole life.
+ */
 struct conf_candidate {
-	struct conf_object *objects; /* in order of creation */
+	struct candidate_index *index; /* by type and by name */
 	size_t n_objects;
 };
 
@@ -39,15 +42,18 @@ bool conf_parse(struct arena *a, const char *text, size_t len, struct conf_candi
 /*
  * Resolves the candidate. Node-local properties (Device Name, NodeType) come from the candidate as
  * well. Fills in what is assigned automatically (EthernetInterface MACIndex) as ordinary properties
- * of the candidate, so that the stored text holds them. Returns NULL when there is any error that is
- * not a warning.
+ * of the candidate, so that the stored text holds them. Returns NULL when there is any error that
+ * is not a warning.
  */
 const struct conf_model *conf_check(
 	struct arena *a, struct conf_candidate *cand, struct conf_errors *errors);
+
+/* By line and column; errors without a line last. */
+void conf_errors_sort(struct arena *a, struct conf_errors *errors);
 
 /* "file:line:column: error: EthernetInterface lan, IPAddress: message" */
 const char *conf_error_fmt(struct arena *a, const char *file, const struct conf_error *e);
 
 /* The candidate as statements that conf_parse() reads back; type/name NULL = all. */
-const char *conf_show(struct arena *a, const struct conf_candidate *cand, const char *type,
-	const char *name);
+const char *conf_show(
+	struct arena *a, const struct conf_candidate *cand, const char *type, const char *name);
