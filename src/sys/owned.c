@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "sys/sysctl.h"
 
+#define TIDY_LINES   1000 /* more lines than entries by so many: write the file afresh */
 #define LINE_MAX_LEN (OWNED_KEY_MAX + OWNED_VALUE_MAX + 32)
 
 static const char *const kind_names[_OWNED_MAX] = {
@@ -142,35 +143,6 @@ is_clean(const char *s, size_t max)
 	return strlen(s) < max && strpbrk(s, "\t\n") == NULL;
 }
 
-int
-owned_add(struct owned *o, enum owned_kind kind, const char *key, const char *value)
-{
-	int r;
-
-	if (!is_clean(key, OWNED_KEY_MAX) || !is_clean(value, OWNED_VALUE_MAX))
-		return -EINVAL;
-	if (owned_find(o, kind, key))
-		return 0;
-	r = list_add(o, kind, key, value);
-	if (r < 0)
-		return r;
-	r = write_add(o->fd, owned_find(o, kind, key));
-	if (r < 0)
-		list_remove(o, kind, key);
-	return r;
-}
-
-int
-owned_remove(struct owned *o, enum owned_kind kind, const char *key)
-{
-	char line[LINE_MAX_LEN];
-
-	if (!list_remove(o, kind, key))
-		return 0;
-	snprintf(line, sizeof(line), "- %s %s\n", kind_names[kind], key);
-	return write_line(o->fd, line);
-}
-
 static void
 replay_line(struct owned *o, char *line)
 {
@@ -234,7 +206,7 @@ seq_cmp(const void *a, const void *b)
 }
 
 static int
-rewrite(struct owned *o, const char *tmp, const char *first)
+write_all(struct owned *o, int fd, const char *first)
 {
 	struct owned_entry **order = malloc((o->n + 1) * sizeof(*order));
 	int r;
@@ -244,29 +216,97 @@ rewrite(struct owned *o, const char *tmp, const char *first)
 	if (o->n)
 		memcpy(order, o->e, o->n * sizeof(*order));
 	qsort(order, o->n, sizeof(*order), seq_cmp);
-	o->fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-	r = o->fd < 0 ? -errno : write_line(o->fd, first);
+	r = write_line(fd, first);
 	for (size_t i = 0; i < o->n && r == 0; i++)
-		r = write_add(o->fd, order[i]);
+		r = write_add(fd, order[i]);
 	free(order);
+	return r;
+}
+
+/* Writes the journal afresh beside the old one, then puts it in its place. */
+static int
+tidy(struct owned *o)
+{
+	char first[160], tmp[sizeof(o->path) + 8];
+	int fd, r;
+
+	first_line(first, sizeof(first));
+	snprintf(tmp, sizeof(tmp), "%s.new", o->path);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	r = write_all(o, fd, first);
+	if (r == 0 && rename(tmp, o->path) < 0)
+		r = -errno;
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	if (o->fd >= 0)
+		close(o->fd);
+	o->fd = fd;
+	o->lines = o->n;
+	return 0;
+}
+
+/* A failure to tidy loses nothing: the old file is still there, and the next line tries again. */
+static void
+count_line(struct owned *o)
+{
+	o->lines++;
+	if (o->lines > o->n + TIDY_LINES || o->n == 0)
+		tidy(o);
+}
+
+int
+owned_add(struct owned *o, enum owned_kind kind, const char *key, const char *value)
+{
+	int r;
+
+	if (!is_clean(key, OWNED_KEY_MAX) || !is_clean(value, OWNED_VALUE_MAX))
+		return -EINVAL;
+	if (owned_find(o, kind, key))
+		return 0;
+	r = list_add(o, kind, key, value);
+	if (r < 0)
+		return r;
+	r = write_add(o->fd, owned_find(o, kind, key));
+	if (r < 0)
+		list_remove(o, kind, key);
+	else
+		count_line(o);
+	return r;
+}
+
+int
+owned_remove(struct owned *o, enum owned_kind kind, const char *key)
+{
+	char line[LINE_MAX_LEN];
+	int r;
+
+	if (!owned_find(o, kind, key))
+		return 0;
+	snprintf(line, sizeof(line), "- %s %s\n", kind_names[kind], key);
+	list_remove(o, kind, key); /* key may have pointed into it */
+	r = write_line(o->fd, line);
+	count_line(o);
 	return r;
 }
 
 int
 owned_open(struct owned *o, const char *path)
 {
-	char first[160], tmp[512];
-	int r, n = snprintf(tmp, sizeof(tmp), "%s.new", path);
+	char first[160];
+	int r;
 
 	*o = (struct owned){.fd = -1};
-	if (n < 0 || (size_t)n >= sizeof(tmp))
+	if (strlen(path) >= sizeof(o->path))
 		return -ENAMETOOLONG;
+	memcpy(o->path, path, strlen(path) + 1);
 	first_line(first, sizeof(first));
 	r = replay_file(o, path, first);
 	if (r == 0)
-		r = rewrite(o, tmp, first);
-	if (r == 0 && rename(tmp, path) < 0)
-		r = -errno;
+		r = tidy(o);
 	if (r < 0)
 		owned_close(o);
 	return r;

@@ -31,7 +31,9 @@ struct owned_entry {
 
 struct owned {
 	int fd;
+	char path[256];
 	unsigned seq;
+	size_t lines;           /* written since the file was last tidied */
 	struct owned_entry **e; /* sorted by kind, key */
 	size_t n, cap;
 };
