@@ -67,9 +67,9 @@ rules_counter(void *ctx, const char *name, const char *comment, uint64_t packets
 	struct rule_count *count;
 
 	if (strncmp(name, "rule/", 5) != 0) {
-		json_array_append_new(rc->other,
-			json_pack("{s:s, s:I, s:I}", "name", name, "packets", (json_int_t)packets,
-				"bytes", (json_int_t)bytes));
+		json_array_append_new(
+			rc->other, json_pack("{s:s, s:I, s:I}", "name", name, "packets",
+					   (json_int_t)packets, "bytes", (json_int_t)bytes));
 		return;
 	}
 	count = bsearch(comment, rc->by_name, rc->n, sizeof(*rc->by_name), count_find);
@@ -92,9 +92,9 @@ rules_list(const struct rule_counts *rc, const char *only)
 			json_array_append_new(list,
 				json_pack("{s:I, s:s, s:s, s:I, s:I, s:I}", "index",
 					(json_int_t)k->rule->index, "name", k->rule->name, "action",
-					action_name(k->rule->action), "hits", (json_int_t)k->packets,
-					"packets", (json_int_t)k->packets, "bytes",
-					(json_int_t)k->bytes));
+					action_name(k->rule->action), "hits",
+					(json_int_t)k->packets, "packets", (json_int_t)k->packets,
+					"bytes", (json_int_t)k->bytes));
 	}
 	return list;
 }

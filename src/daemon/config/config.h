@@ -35,6 +35,8 @@ int revision_load(struct revision *rev, const struct store *store, const struct 
 void revision_fini(struct revision *rev);
 /* hand.c: what engine and state sync are told of a configuration. */
 void hand_ha_conf(struct ha_conf *out, const struct revision *rev, const uint8_t *key);
+/* What the engine announces: every address on a tw-*, as the plan has it. */
+void hand_addresses(struct ipc_addresses *out, const struct revision *rev);
 void hand_sync_conf(struct ipc_sync_conf *out, const struct revision *rev, const uint8_t *key);
 
 struct config;

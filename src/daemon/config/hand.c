@@ -94,3 +94,26 @@ hand_sync_conf(struct ipc_sync_conf *out, const struct revision *rev, const uint
 		hand_iface_own(out, f);
 	}
 }
+
+/* The interface that a "tw-NAME" stands for, or NULL. */
+static const struct conf_iface *
+hand_iface_of(const struct conf_model *m, const char *dev)
+{
+	return strncmp(dev, "tw-", 3) == 0 ? conf_iface_by_name(m, dev + 3) : NULL;
+}
+
+void
+hand_addresses(struct ipc_addresses *out, const struct revision *rev)
+{
+	const struct netplan *plan = rev->plan;
+
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < plan->n_addrs && out->n < ANNOUNCE_ADDRS_MAX; i++) {
+		const struct conf_iface *f = hand_iface_of(rev->model, plan->addrs[i].dev);
+
+		if (!f)
+			continue;
+		out->a[out->n].index = f->index;
+		out->a[out->n++].addr = plan->addrs[i].prefix.addr;
+	}
+}

@@ -48,19 +48,35 @@ links_open(struct config *c, enum proc p, int fd)
 	return loop_add_fd(&c->loop, f, fd, EPOLLIN);
 }
 
+/* The engine wants the addresses before the configuration they belong to. */
+static int
+links_send_addresses(struct config *c)
+{
+	static struct ipc_addresses m;
+	uint8_t buf[IPC_MSG_MAX];
+	size_t len;
+
+	hand_addresses(&m, &c->rev);
+	len = ipc_encode_addresses(&m, buf, sizeof(buf));
+	return len ? ipcsock_send(c->links.peer[PROC_ENGINE].fd, buf, len, NULL, 0) : -EMSGSIZE;
+}
+
 /* 0 = sent, -EAGAIN = later, other -errno = the socket is useless until a new one comes. */
 static int
 links_send_conf(struct config *c, enum proc p)
 {
 	uint8_t buf[IPC_MSG_MAX];
 	size_t len;
-	int r;
+	int r = 0;
 
 	if (c->links.peer[p].fd < 0)
 		return -ENOTCONN;
+	if (p == PROC_ENGINE)
+		r = links_send_addresses(c);
 	len = p == PROC_ENGINE ? ipc_encode_ha_conf(&c->rev.ha, buf, sizeof(buf))
 			       : ipc_encode_sync_conf(&c->rev.sync, buf, sizeof(buf));
-	r = len ? ipcsock_send(c->links.peer[p].fd, buf, len, NULL, 0) : -EMSGSIZE;
+	if (r == 0)
+		r = len ? ipcsock_send(c->links.peer[p].fd, buf, len, NULL, 0) : -EMSGSIZE;
 	sodium_memzero(buf, sizeof(buf));
 	if (r < 0 && r != -EAGAIN)
 		eventlog_add(&c->log, LOG_ERROR, "cannot tell the %s its configuration: %s",
