@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who sends what to whom, and when a table counts as complete. */
+#include <assert.h>
+#include <string.h>
+#include "core/sync/duty.h"
+
+void
+duty_init(struct duty *d)
+{
+	memset(d, 0, sizeof(*d));
+	d->part = SYNC_STANDBY;
+}
+
+/* Nobody serves us any more, and what was received stays as it is. */
+static void
+forget_incoming(struct duty *d)
+{
+	d->in = IN_NONE;
+	d->put_request = d->put_done = false;
+	d->in_total = d->in_seen = 0;
+}
+
+static void
+ask(struct duty *d)
+{
+	forget_incoming(d);
+	d->put_request = d->session;
+}
+
+static void
+forget_outgoing(struct duty *d)
+{
+	d->out = OUT_IDLE;
+	d->lost = false;
+	d->out_total = d->out_sent = 0;
+}
+
+void
+duty_part(struct duty *d, enum sync_part part, uint64_t term)
+{
+	bool was_active = d->part == SYNC_ACTIVE;
+
+	if (part == SYNC_BARRIER) /* its term is the one to report; what happens here stays as it is */
+		return;
+	if (term != d->term || (part == SYNC_ACTIVE) != was_active)
+		d->barrier = false;
+	if (part == SYNC_ACTIVE && (!was_active || term != d->term)) {
+		d->put_term = d->session;
+		if (!was_active)
+			forget_incoming(d);
+	}
+	d->term = term;
+	d->part = part;
+	if (was_active && part != SYNC_ACTIVE) {
+		forget_outgoing(d);
+		d->asked = 0;
+		ask(d); /* windows are stale here: the peer's flows replace ours */
+	}
+}
+
+void
+duty_set_barrier(struct duty *d, uint64_t term, uint32_t mark)
+{
+	d->barrier = true;
+	d->barrier_term = term;
+	d->barrier_mark = mark;
+}
+
+void
+duty_barrier_reached(struct duty *d)
+{
+	d->flushed_term = d->barrier_term;
+	d->barrier = false;
+}
+
+void
+duty_session_up(struct duty *d)
+{
+	d->session = true;
+	d->asked = 0;
+	d->peer_term = 0;
+	d->barrier = false;
+	forget_outgoing(d);
+	forget_incoming(d);
+	d->put_term = d->part == SYNC_ACTIVE;
+	if (d->part != SYNC_ACTIVE)
+		ask(d);
+}
+
+void
+duty_session_down(struct duty *d)
+{
+	d->session = false;
+	d->asked = 0;
+	d->barrier = d->put_term = false;
+	forget_outgoing(d);
+	forget_incoming(d);
+}
+
+void
+duty_lost(struct duty *d)
+{
+	d->lost = true;
+	d->out = OUT_IDLE;
+}
+
+static void
+on_begin(struct duty *d, const struct sync_record *rec, struct instant now)
+{
+	if (d->part == SYNC_ACTIVE)
+		return;
+	d->in = IN_RECEIVING;
+	d->put_done = false;
+	d->in_id = rec->control.id;
+	d->in_total = rec->control.count;
+	d->in_seen = 0;
+	d->in_number++;
+	d->in_since = now;
+}
+
+void
+duty_control(struct duty *d, const struct sync_record *rec, struct instant now)
+{
+	assert(rec->kind == SYNC_CONTROL);
+	switch (rec->control.type) {
+	case SYNC_BULK_REQUEST:
+		forget_outgoing(d);
+		d->asked = rec->control.id;
+		break;
+	case SYNC_BULK_BEGIN:
+		on_begin(d, rec, now);
+		break;
+	case SYNC_BULK_END:
+		if (d->in == IN_RECEIVING && rec->control.id == d->in_id)
+			d->in = IN_SWEEPING;
+		break;
+	case SYNC_BULK_DONE:
+		if (d->out == OUT_WAITING && rec->control.id == d->out_id) {
+			d->out = OUT_DONE;
+			d->bulks_sent++;
+		}
+		break;
+	case SYNC_TERM:
+		d->peer_term = rec->control.term;
+		break;
+	case _SYNC_CONTROL_MAX:
+		break;
+	}
+}
+
+void
+duty_poll(struct duty *d, bool calm, uint32_t flows)
+{
+	if (d->part != SYNC_ACTIVE || !d->session || !d->asked || d->put_term)
+		return;
+	if (d->out != OUT_IDLE || !calm)
+		return;
+	d->out = OUT_BEGIN;
+	d->lost = false;
+	d->out_id++;
+	d->out_total = flows;
+	d->out_sent = 0;
+}
+
+bool
+duty_next(const struct duty *d, struct sync_record *rec)
+{
+	rec->kind = SYNC_CONTROL;
+	if (d->put_term) {
+		rec->control.type = SYNC_TERM;
+		rec->control.term = d->term;
+	} else if (d->put_request) {
+		rec->control.type = SYNC_BULK_REQUEST;
+		rec->control.id = d->request_id + 1;
+	} else if (d->put_done) {
+		rec->control.type = SYNC_BULK_DONE;
+		rec->control.id = d->in_id;
+	} else if (d->out == OUT_BEGIN) {
+		rec->control.type = SYNC_BULK_BEGIN;
+		rec->control.id = d->out_id;
+		rec->control.count = d->out_total;
+	} else if (d->out == OUT_END) {
+		rec->control.type = SYNC_BULK_END;
+		rec->control.id = d->out_id;
+		rec->control.count = d->out_sent;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+void
+duty_put(struct duty *d, const struct sync_record *rec)
+{
+	switch (rec->control.type) {
+	case SYNC_TERM:
+		d->put_term = false;
+		break;
+	case SYNC_BULK_REQUEST:
+		d->put_request = false;
+		d->request_id++;
+		d->in = IN_ASKED;
+		break;
+	case SYNC_BULK_DONE:
+		d->put_done = false;
+		break;
+	case SYNC_BULK_BEGIN:
+		d->out = OUT_SENDING;
+		break;
+	case SYNC_BULK_END:
+		d->out = OUT_WAITING;
+		break;
+	case _SYNC_CONTROL_MAX:
+		break;
+	}
+}
+
+void
+duty_walked(struct duty *d)
+{
+	assert(d->out == OUT_SENDING);
+	d->out = OUT_END;
+}
+
+void
+duty_swept(struct duty *d)
+{
+	assert(d->in == IN_SWEEPING);
+	d->in = IN_DONE;
+	d->put_done = true;
+	d->bulks_received++;
+}
+
+static uint8_t
+percent(uint32_t done, uint32_t total)
+{
+	uint64_t p = total ? (uint64_t)done * 100 / total : 0;
+
+	return p > 99 ? 99 : (uint8_t)p;
+}
+
+void
+duty_report(const struct duty *d, struct sync_report *r)
+{
+	bool active = d->part == SYNC_ACTIVE;
+
+	r->flushed_term = d->flushed_term;
+	if (!d->session) {
+		r->state = SYNC_LOST;
+		r->percent = 0;
+	} else if (active ? d->out == OUT_DONE && !d->lost : d->in == IN_DONE) {
+		r->state = SYNC_SYNCED;
+		r->percent = 100;
+	} else {
+		r->state = SYNC_SYNCING;
+		r->percent = active ? percent(d->out_sent, d->out_total)
+				    : percent(d->in_seen, d->in_total);
+	}
+}
