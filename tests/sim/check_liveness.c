@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Liveness: when nothing has happened for long enough, the documented outcome is there; commands
+ * are answered; roles do not change without a cause.
+ */
+#include "sim.h"
+
+#define SWITCH_NS NS_PER_S       /* a planned switch takes less */
+#define ANSWER_NS (4 * NS_PER_S) /* a command is answered in less, whatever happens */
+#define DWELL_NS  (4 * NS_PER_S) /* quality's dwell and a vain attempt's pause, rounded up */
+
+/* What must be true of the gates while nothing changes. */
+struct outcome {
+	bool known;
+	unsigned open_min, open_max; /* how many */
+	uint8_t must_open, must_not; /* bits: which */
+};
+
+void
+liveness_init(struct world *w)
+{
+	w->liveness =
+		(struct liveness){.down_since = -1, .felled_at = -1, .strangers_since = NEVER};
+}
+
+/* Detection and a few intervals, with everything that delays a process in between. */
+static int64_t
+base_ns(const struct world *w)
+{
+	return machine_detection_ns(w) + 5 * machine_interval_ns(w) +
+	       4 * w->plan->setup.latency_hi_ns + 20 * NS_PER_MS;
+}
+
+int64_t
+liveness_after_start_ns(const struct world *w, int node, bool warm)
+{
+	if (warm)
+		return 3 * machine_detection_ns(w) + base_ns(w);
+	/* the peer may have to settle for half a second and to answer a wish */
+	return w->m[node].conf.initial_silence_ms * NS_PER_MS + NS_PER_S + base_ns(w);
+}
+
+void
+liveness_disturbed(struct world *w, int64_t settle_ns)
+{
+	struct liveness *l = &w->liveness;
+	int64_t settle = w->now + (settle_ns > base_ns(w) ? settle_ns : base_ns(w));
+
+	if (settle > l->settle_at)
+		l->settle_at = settle;
+	if (settle + DWELL_NS > l->cause_at)
+		l->cause_at = settle + DWELL_NS;
+	/* a takeover is measured only when nothing else happens meanwhile */
+	l->down_since = l->felled_at == w->now ? w->now : -1;
+}
+
+static bool
+healthy(const struct world *w, int node)
+{
+	const struct machine *m = &w->m[node];
+
+	if (!machine_runs(m) || m->stopping)
+		return false;
+	for (unsigned p = 0; p < m->conf.n_ports; p++)
+		if (m->conf.ports[p].weight > 0 && net_carrier(w, node, p))
+			return true;
+	return false;
+}
+
+static bool
+hears(const struct world *w, int from)
+{
+	for (unsigned p = 0; p < w->plan->setup.n_ports; p++)
+		if (net_passes(w, p, from))
+			return true;
+	return false;
+}
+
+static bool
+sessions(const struct world *w)
+{
+	return w->contact.node[A].peer == w->m[B].life && w->contact.node[B].peer == w->m[A].life;
+}
+
+/* Both run and at least one is healthy. */
+static struct outcome
+outcome_of_two(const struct world *w, bool healthy_a, bool healthy_b)
+{
+	bool to_b = hears(w, A), to_a = hears(w, B);
+	uint8_t fit = (uint8_t)(healthy_a | healthy_b << 1);
+
+	if (contact_strangers(w) || (!to_a && !to_b))
+		return (struct outcome){.known = true, .open_max = 2, .must_open = fit};
+	if (to_a && to_b) {
+		if (fit == 3)
+			return (struct outcome){.known = true, .open_min = 1, .open_max = 1};
+		return (struct outcome){.known = true, .open_max = 1, .must_open = fit};
+	}
+	/* one-way: the one that is not heard must give way, if they ever had a session */
+	if (!sessions(w) || fit != 3)
+		return (struct outcome){.known = false};
+	return (struct outcome){
+		.known = true, .open_max = 1, .must_open = to_b ? 1 : 2, .must_not = to_b ? 2 : 1};
+}
+
+static struct outcome
+expected(const struct world *w)
+{
+	bool a = healthy(w, A), b = healthy(w, B);
+
+	if (!a && !b)
+		return (struct outcome){.known = false};
+	if (machine_runs(&w->m[A]) && machine_runs(&w->m[B]))
+		return outcome_of_two(w, a, b);
+	/* the other does not run: its gate is closed, or closes by itself */
+	return (struct outcome){.known = true, .open_max = 1, .must_open = a ? 1 : 2};
+}
+
+static void
+check_outcome(struct world *w, int64_t from, const enum gate_position pos[2])
+{
+	struct outcome o = expected(w);
+	uint8_t open = (uint8_t)((pos[A] == GATE_OPEN) | (pos[B] == GATE_OPEN) << 1);
+	unsigned n = (open & 1) + (open >> 1);
+
+	if (!o.known)
+		return;
+	if (n >= o.open_min && n <= o.open_max && (open & o.must_open) == o.must_open &&
+		!(open & o.must_not))
+		return;
+	world_fail(w, n == 0 ? "nobody-open" : "wrong-open",
+		"at %.6f the gates are %s and %s, although everything has been quiet until then",
+		(double)from / 1e9, position_words[pos[A]], position_words[pos[B]]);
+}
+
+static void
+check_takeover(struct world *w, int64_t from, const enum gate_position pos[2])
+{
+	struct liveness *l = &w->liveness;
+	int64_t took, per_mille;
+
+	if (l->down_since < 0 || pos[!l->felled] != GATE_OPEN)
+		return;
+	took = from - l->down_since;
+	per_mille = took * 1000 / machine_detection_ns(w);
+	l->down_since = -1;
+	w->stats.takeovers++;
+	w->stats.takeover_sum_ns += took;
+	if (per_mille > w->stats.takeover_worst_intervals) {
+		w->stats.takeover_worst_intervals = per_mille;
+		w->stats.takeover_worst_ns = took;
+		w->stats.takeover_worst_seed = w->seed;
+	}
+}
+
+/* Both can reach each other and have no session: the handshake is broken. */
+static void
+check_session(struct world *w, int64_t t)
+{
+	struct liveness *l = &w->liveness;
+	int64_t patience = 20 * machine_interval_ns(w) + 100 * NS_PER_MS;
+
+	if (l->lossy > 0 || contact_strangers(w) || sessions(w) || !machine_runs(&w->m[A]) ||
+		!machine_runs(&w->m[B]) || !hears(w, A) || !hears(w, B))
+		l->strangers_since = NEVER;
+	else if (l->strangers_since == NEVER)
+		l->strangers_since = t;
+	else if (t - l->strangers_since > patience)
+		world_fail(w, "no-session", "both directions work since %.6f",
+			(double)l->strangers_since / 1e9);
+}
+
+static void
+check_command(struct world *w, int64_t t)
+{
+	struct liveness *l = &w->liveness;
+	const struct machine *m = &w->m[l->command_node];
+
+	if (!l->command_open)
+		return;
+	if (!m->up || m->life != l->command_life || m->stopping || m->frozen || m->paused)
+		l->command_open = false;
+	else if (t - l->command_at > ANSWER_NS)
+		world_fail(w, "no-reply", "%c has not answered the command of %.6f",
+			'a' + l->command_node, (double)l->command_at / 1e9);
+}
+
+void
+liveness_segment(struct world *w, int64_t from, int64_t to, const enum gate_position pos[2])
+{
+	check_takeover(w, from, pos);
+	check_session(w, to);
+	check_command(w, to);
+	if (from >= w->liveness.settle_at && w->liveness.lossy == 0)
+		check_outcome(w, from, pos);
+}
+
+void
+liveness_role(struct world *w, int node, enum role from, enum role to)
+{
+	const struct machine *m = &w->m[node];
+	bool was = from == ROLE_ACTIVE, is = to == ROLE_ACTIVE;
+
+	if (m->why < _WHY_MAX && is)
+		w->stats.became_active[m->why]++;
+	if (m->why < _WHY_MAX && was)
+		w->stats.left_active[m->why]++;
+	if ((was || is) && w->now > w->liveness.cause_at && w->liveness.lossy == 0)
+		world_fail(w, "flapping", "%c changes its role without a cause", 'a' + node);
+}
+
+void
+liveness_felled(struct world *w, int node)
+{
+	const struct machine *peer = &w->m[!node];
+
+	if (gate_position(w, node, w->now) == GATE_OPEN && peer->role == ROLE_INACTIVE &&
+		healthy(w, !node) && w->now > w->liveness.settle_at && w->liveness.lossy == 0 &&
+		sessions(w) && hears(w, A) && hears(w, B)) {
+		w->liveness.felled = node;
+		w->liveness.felled_at = w->now;
+	}
+}
+
+void
+liveness_command(struct world *w, int node, uint32_t id)
+{
+	struct liveness *l = &w->liveness;
+
+	liveness_disturbed(w, SWITCH_NS);
+	l->command_open = true;
+	l->command_at = w->now;
+	l->command_id = id;
+	l->command_node = node;
+	l->command_life = w->m[node].life;
+}
+
+void
+liveness_reply(struct world *w, int node, uint32_t id, enum refusal refusal)
+{
+	struct liveness *l = &w->liveness;
+
+	if (l->command_open && l->command_id == id && l->command_node == node) {
+		l->command_open = false;
+		if (refusal == REFUSE_NONE) {
+			w->stats.switches++;
+			if (w->now - l->command_at > w->stats.switch_worst_ns)
+				w->stats.switch_worst_ns = w->now - l->command_at;
+		}
+	} else if (id > w->next_id || id == 0) {
+		world_fail(w, "reply-unasked", "%c answers command %u", 'a' + node, id);
+	}
+}

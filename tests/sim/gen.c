@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Makes a plan from a seed: a pair of nodes, a start, a mix of faults that often overlap, and a
+ * quiet end in which the outcome is demanded. Every fault is one step with a span, so that each can
+ * be left out by itself.
+ */
+#include "base/prng.h"
+#include "plan.h"
+
+struct gen {
+	struct prng r;
+	struct plan *p;
+	int64_t detection, interval; /* ns */
+	int64_t last_end;
+};
+
+static int64_t
+pick(struct gen *g, int64_t lo, int64_t hi)
+{
+	return prng_range(&g->r, lo, hi);
+}
+
+static bool
+chance(struct gen *g, unsigned percent)
+{
+	return prng_chance(&g->r, percent);
+}
+
+/* Any length from lo to hi, each order of magnitude as likely, in whole microseconds. */
+static int64_t
+span_between(struct gen *g, int64_t lo, int64_t hi)
+{
+	int64_t top = lo;
+
+	while (top < hi && !chance(g, 25))
+		top *= 2;
+	return pick(g, lo, top < hi ? top : hi) / NS_PER_US * NS_PER_US;
+}
+
+static void
+generate_timers(struct gen *g)
+{
+	static const uint32_t profile[3][2] = {{10, 50}, {2, 10}, {100, 500}};
+	unsigned kind = chance(g, 76) ? 0 : chance(g, 40) ? 1 : 2;
+	uint32_t silence = chance(g, 85) ? 2000 : 5000;
+
+	for (int i = 0; i < 2; i++) {
+		struct node_setup *n = &g->p->setup.node[i];
+
+		n->interval_ms = profile[kind][0];
+		n->failover_ms = profile[kind][1];
+		n->silence_ms = silence;
+		n->ppm = (int)pick(g, -200, 200);
+		n->boot_ns = pick(g, 1, 100000) * NS_PER_S + pick(g, 0, NS_PER_S);
+	}
+	/* in the midst of a change of configuration the two differ */
+	if (chance(g, 6)) {
+		struct node_setup *n = &g->p->setup.node[pick(g, 0, 1)];
+
+		n->failover_ms = n->failover_ms * (uint32_t)pick(g, 15, 40) / 10;
+	}
+	g->interval = profile[kind][0] * NS_PER_MS;
+	for (int i = 0; i < 2; i++)
+		if (g->p->setup.node[i].failover_ms * NS_PER_MS > g->detection)
+			g->detection = g->p->setup.node[i].failover_ms * NS_PER_MS;
+}
+
+static void
+generate_ports(struct gen *g)
+{
+	static const char *const name[] = {"sync", "lan", "wan", "dmz"};
+	struct setup *s = &g->p->setup;
+	unsigned first = 0, n = (unsigned)pick(g, 1, 4);
+
+	if (n == 1)
+		first = 1; /* heartbeats on the only data interface */
+	s->n_ports = n;
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(s->port[i].name, sizeof(s->port[i].name), "%s", name[first + i]);
+		s->port[i].sync = first + i == 0;
+		s->port[i].weight = s->port[i].sync ? 0 : (uint16_t)(chance(g, 70) ? 100 : 75);
+	}
+}
+
+static void
+generate_setup(struct gen *g, uint64_t seed)
+{
+	struct setup *s = &g->p->setup;
+
+	plan_default(g->p);
+	snprintf(s->title, sizeof(s->title), "seed %llu", (unsigned long long)seed);
+	s->random = seed;
+	generate_timers(g);
+	generate_ports(g);
+	s->delay_ns = span_between(g, 20 * NS_PER_US, g->interval / 3);
+	s->jitter_ns = span_between(g, 10 * NS_PER_US, g->interval / 3);
+	s->latency_hi_ns = chance(g, 80) ? 200 * NS_PER_US : g->interval / 8 + 50 * NS_PER_US;
+	s->barrier_ns = chance(g, 10) ? -1 : span_between(g, 200 * NS_PER_US, 30 * NS_PER_MS);
+	s->traffic_ns = chance(g, 20) ? 0 : span_between(g, 50 * NS_PER_US, 5 * NS_PER_MS);
+	s->sync_time_ns = span_between(g, 10 * NS_PER_MS, 2 * NS_PER_S);
+	s->prefer = chance(g, 85) ? PREFER_AUTOMATIC : chance(g, 50) ? PREFER_MASTER : PREFER_SLAVE;
+}
+
+static struct step *
+add(struct gen *g, enum verb verb, int64_t at, int64_t span)
+{
+	struct step *s = &g->p->step[g->p->n_steps++];
+
+	*s = (struct step){.verb = verb, .at = at, .span = span};
+	if (at + span > g->last_end)
+		g->last_end = at + span;
+	return s;
+}
+
+static void
+generate_start(struct gen *g)
+{
+	int64_t later = chance(g, 40)   ? pick(g, 0, 50) * NS_PER_MS
+			: chance(g, 50) ? pick(g, 0, 2500) * NS_PER_MS
+					: pick(g, 2500, 5000) * NS_PER_MS;
+	uint8_t first = chance(g, 50) ? 1 : 2;
+
+	add(g, DO_POWER_ON, 0, 0)->nodes = first;
+	add(g, DO_POWER_ON, later, 0)->nodes = first ^ 3;
+}
+
+static uint32_t
+some_ports(struct gen *g)
+{
+	uint32_t all = (1u << g->p->setup.n_ports) - 1;
+	uint32_t mask = chance(g, 45) ? all : (uint32_t)prng_u64(&g->r) & all;
+
+	return mask ? mask : all;
+}
+
+static void
+generate_wire_fault(struct gen *g, int64_t at, int64_t span)
+{
+	unsigned k = (unsigned)pick(g, 0, 99);
+	struct step *s;
+
+	if (k < 50) {
+		s = add(g, DO_CUT, at, span);
+	} else if (k < 68) {
+		s = add(g, DO_LOSS, at, span);
+		s->value = chance(g, 50) ? pick(g, 1, 40) : pick(g, 40, 99);
+	} else if (k < 76) {
+		s = add(g, DO_DUPLICATE, at, span);
+		s->value = pick(g, 1, 60);
+	} else if (k < 84) {
+		s = add(g, DO_REORDER, at, span);
+		s->value = pick(g, 1, 60);
+	} else if (k < 92) {
+		s = add(g, DO_REPLAY, at, span);
+		s->value = pick(g, 1, 30);
+	} else {
+		s = add(g, DO_DELAY, at, span);
+		s->value = span_between(g, 100 * NS_PER_US, g->detection);
+	}
+	s->dirs = chance(g, 40) ? 3 : chance(g, 50) ? 1 : 2;
+	s->ports = some_ports(g);
+}
+
+static void
+generate_port_fault(struct gen *g, int64_t at, int64_t span)
+{
+	unsigned k = (unsigned)pick(g, 0, 99);
+	struct step *s = add(g, k < 50 ? DO_UNPLUG : k < 75 ? DO_SWITCH_OFF : DO_REMOVE, at, span);
+
+	s->ports = some_ports(g);
+	s->nodes = k >= 50 && k < 75 ? 0 : chance(g, 15) ? 3 : (uint8_t)pick(g, 1, 2);
+}
+
+static void
+generate_machine_fault(struct gen *g, int64_t at, int64_t span)
+{
+	unsigned k = (unsigned)pick(g, 0, 99);
+	int64_t stall = span_between(g, g->interval / 2, 4 * g->detection);
+	uint8_t node = (uint8_t)(chance(g, 8) ? 3 : pick(g, 1, 2));
+
+	if (k < 12)
+		add(g, DO_POWER_OFF, at, span)->nodes = node;
+	else if (k < 26)
+		add(g, DO_CRASH, at, pick(g, 5, 100) * NS_PER_MS)->nodes = node;
+	else if (k < 34)
+		add(g, DO_CRASH_ALL, at, pick(g, 100, 3000) * NS_PER_MS)->nodes = node;
+	else if (k < 42)
+		add(g, DO_STOP, at, pick(g, 1100, 3000) * NS_PER_MS)->nodes = node;
+	else if (k < 70)
+		add(g, DO_FREEZE, at, chance(g, 70) ? stall : span)->nodes = node;
+	else if (k < 92)
+		add(g, chance(g, 60) ? DO_PAUSE : DO_PAUSE_DEAF, at, chance(g, 70) ? stall : span)
+			->nodes = node;
+	else
+		add(g, DO_DRIFT, at, span)->nodes = node;
+	if (g->p->step[g->p->n_steps - 1].verb == DO_DRIFT)
+		g->p->step[g->p->n_steps - 1].value = pick(g, -200, 200);
+}
+
+static void
+generate_surroundings(struct gen *g, int64_t at, int64_t span)
+{
+	unsigned k = (unsigned)pick(g, 0, 99);
+	uint8_t node = (uint8_t)pick(g, 1, 2);
+	struct step *s;
+
+	if (k < 55) {
+		s = add(g, DO_COMMAND, at, 0);
+		s->value = chance(g, 40)   ? CMD_ACTIVATE
+			   : chance(g, 60) ? CMD_DEACTIVATE
+					   : (int64_t)pick(g, CMD_FORCE, CMD_ANNOUNCE);
+		s->value2 = chance(g, 30);
+	} else if (k < 70) {
+		s = add(g, DO_SLOW_GATE, at, span);
+		s->value = span_between(g, 100 * NS_PER_US, g->detection);
+	} else if (k < 80) {
+		s = add(g, DO_BARRIER, at, span);
+		s->value = chance(g, 50) ? -1 : span_between(g, NS_PER_MS, 60 * NS_PER_MS);
+	} else if (k < 90) {
+		s = add(g, DO_SYNC_LOST, at, span);
+	} else {
+		s = add(g, DO_WEIGHT, at, 0);
+		s->ports = some_ports(g);
+		s->value = pick(g, 0, 2) * 50;
+		node = 3;
+	}
+	s->nodes = node;
+}
+
+void
+plan_generate(struct plan *p, uint64_t seed)
+{
+	struct gen g = {.r = {.state = seed}, .p = p};
+	int64_t at, quiet;
+	unsigned n;
+
+	generate_setup(&g, seed);
+	generate_start(&g);
+	n = (unsigned)pick(&g, 1, 9);
+	at = chance(&g, 75) ? pick(&g, 2500, 6000) * NS_PER_MS : pick(&g, 0, 2500) * NS_PER_MS;
+	for (unsigned i = 0; i < n; i++) {
+		unsigned k = (unsigned)pick(&g, 0, 99);
+		int64_t span = chance(&g, 60) ? span_between(&g, g.interval / 2, 4 * g.detection)
+					      : span_between(&g, 10 * NS_PER_MS, 3 * NS_PER_S);
+
+		if (k < 40)
+			generate_wire_fault(&g, at, span);
+		else if (k < 52)
+			generate_port_fault(&g, at, span);
+		else if (k < 80)
+			generate_machine_fault(&g, at, span);
+		else
+			generate_surroundings(&g, at, span);
+		/* half of the faults meet the one before, the others come in quiet times */
+		at += chance(&g, 60) ? span_between(&g, 100 * NS_PER_US, 2 * g.detection)
+				     : pick(&g, 100, 3500) * NS_PER_MS;
+	}
+	quiet = p->setup.node[A].silence_ms * NS_PER_MS + 2 * NS_PER_S + 4 * g.detection;
+	p->setup.end_ns = (g.last_end + quiet) / NS_PER_MS * NS_PER_MS;
+	plan_sort(p);
+}
