@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Quality, rank (the table has the numbers of rank.h), detection, lease, heartbeat codec. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+#include "base/prng.h"
+#include "core/elect/elect.h"
+#include "core/elect/lease.h"
+#include "core/hb/detect.h"
+#include "core/hb/heartbeat.h"
+#include "core/quality/quality.h"
+
+/* S159–S162: interfaces out, in, dmz2 with weights 100, 100, 75 */
+static void
+test_quality_of_the_seed(void **state)
+{
+	static const struct {
+		bool up[3];
+		uint8_t quality;
+	} table[] = {
+		{{true, false, true}, 63}, /* S162: 63.63 is cut */
+		{{true, true, true}, 100},
+		{{false, false, false}, 0},
+		{{true, true, false}, 72},
+		{{true, false, false}, 36},
+	};
+	bool any;
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct quality_iface f[3] = {
+			{100, table[i].up[0]}, {100, table[i].up[1]}, {75, table[i].up[2]}};
+
+		assert_int_equal(quality_ifaces(f, 3, &any), table[i].quality);
+		assert_int_equal(any, table[i].quality > 0);
+	}
+	assert_int_equal(quality_ifaces(NULL, 0, &any), 100);
+	assert_true(any);
+}
+
+static void
+test_quality_settles(void **state)
+{
+	struct quality_settled q = {0};
+	struct instant t = {NS_PER_S};
+
+	quality_settle(&q, 100, t, true);
+	assert_int_equal(q.value, 100);
+	quality_settle(&q, 63, t, false);
+	assert_int_equal(q.value, 63); /* worse at once */
+	quality_settle(&q, 100, t, false);
+	assert_int_equal(q.value, 63); /* better after the dwell */
+	t = instant_add(t, QUALITY_DWELL_NS - 1);
+	quality_settle(&q, 100, t, false);
+	assert_int_equal(q.value, 63);
+	quality_settle(&q, 80, t, false); /* not the whole time: starts again with 80 */
+	t = instant_add(t, QUALITY_DWELL_NS - 1);
+	quality_settle(&q, 100, t, false);
+	assert_int_equal(q.value, 63);
+	t = instant_add(t, 1);
+	quality_settle(&q, 100, t, false);
+	assert_int_equal(q.value, 80);
+}
+
+/* quality and its interface part */
+#define MASTER(q, qi) .type = NODE_MASTER, .able = true, .quality = q, .quality_ifaces = qi
+#define SLAVE(q, qi)  .type = NODE_SLAVE, .able = true, .quality = q, .quality_ifaces = qi
+
+static void
+test_rank(void **state)
+{
+	static const struct {
+		struct claim a, b;
+		int winner; /* 1 = a, -1 = b */
+		enum rank_step step;
+	} table[] = {
+		{{.forced = true, .quality = 100}, {SLAVE(1, 1)}, -1, RANK_ABLE},
+		{{MASTER(100, 100)}, {SLAVE(10, 100), .forced = true}, -1, RANK_FORCED}, /* S143 */
+		{{MASTER(63, 63)}, {SLAVE(100, 100)}, -1, RANK_QUALITY},                 /* S145 */
+		{{MASTER(99, 99)}, {SLAVE(100, 100)}, -1, RANK_QUALITY},
+		{{MASTER(95, 100)}, {SLAVE(100, 100), .role = ROLE_ACTIVE}, -1,
+			RANK_PRESENT_ACTIVE},
+		{{MASTER(95, 100)}, {SLAVE(100, 100)}, 1, RANK_MASTER}, /* within the margin */
+		{{MASTER(94, 100)}, {SLAVE(100, 100)}, -1, RANK_QUALITY},
+		{{MASTER(100, 100), .prefer = PREFER_SLAVE, .role = ROLE_ACTIVE},
+			{SLAVE(100, 100), .prefer = PREFER_SLAVE}, -1, RANK_PREFERENCE},
+		{{MASTER(100, 100), .prefer = PREFER_MASTER},
+			{SLAVE(100, 100), .prefer = PREFER_SLAVE}, 1, RANK_MASTER},
+		{{MASTER(100, 100)}, {SLAVE(100, 100), .role = ROLE_ACTIVE, .term = 3}, -1,
+			RANK_PRESENT_ACTIVE},
+		{{MASTER(100, 100), .term = 4}, {SLAVE(100, 100), .role = ROLE_ACTIVE, .term = 3},
+			1, RANK_MASTER},
+		{{MASTER(100, 100), .role = ROLE_ACTIVE, .flows_when_active = 5},
+			{SLAVE(100, 100), .role = ROLE_ACTIVE, .flows_when_active = 6}, -1,
+			RANK_FLOWS},
+		{{MASTER(100, 100), .flows_when_active = 5},
+			{SLAVE(100, 100), .flows_when_active = 6}, 1, RANK_MASTER},
+		{{MASTER(100, 100)}, {SLAVE(100, 100)}, 1, RANK_MASTER},
+		{{MASTER(100, 100)}, {MASTER(100, 100)}, 0, RANK_EQUAL},
+	};
+	enum rank_step step;
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		assert_int_equal(rank_cmp(&table[i].a, &table[i].b, &step), table[i].winner);
+		assert_int_equal(step, table[i].step);
+		assert_int_equal(rank_cmp(&table[i].b, &table[i].a, &step), -table[i].winner);
+		assert_int_equal(step, table[i].step);
+	}
+}
+
+static struct claim
+random_claim(struct prng *p)
+{
+	return (struct claim){.valid = true,
+		.type = (enum node_type)prng_range(p, 0, 1),
+		.role = (enum role)prng_range(p, 0, _ROLE_MAX - 1),
+		.term = (uint64_t)prng_range(p, 0, 3),
+		.able = prng_chance(p, 80),
+		.forced = prng_chance(p, 20),
+		.settled = prng_chance(p, 50),
+		.yield = prng_chance(p, 20),
+		.quality = (uint8_t)prng_range(p, 90, 100),
+		.quality_ifaces = (uint8_t)prng_range(p, 98, 100),
+		.prefer = (enum active_if_equal)prng_range(p, 0, 2),
+		.flows_when_active = (uint32_t)prng_range(p, 0, 2),
+		.want = (uint64_t)prng_range(p, 0, 5),
+		.want_why = (enum why)prng_range(p, 0, _WHY_MAX - 1),
+		.grant = (uint64_t)prng_range(p, 0, 5),
+		.grant_flushed = prng_chance(p, 50),
+		.refused = (uint64_t)prng_range(p, 0, 5),
+		.refusal = (uint8_t)prng_range(p, 0, _REFUSE_MAX - 1),
+		.revision = (uint32_t)prng_u64(p),
+		.hash = {1, 2, 3},
+		.interval_ms = 10,
+		.failover_ms = 50,
+		.sync_state = (uint8_t)prng_range(p, 0, 2),
+		.sync_percent = (uint8_t)prng_range(p, 0, 100),
+		.flows = (uint32_t)prng_u64(p)};
+}
+
+static void
+test_rank_is_symmetric(void **state)
+{
+	struct prng p = {.state = 1};
+
+	for (int i = 0; i < 100000; i++) {
+		struct claim a = random_claim(&p), b = random_claim(&p);
+		enum rank_step s1, s2;
+
+		assert_int_equal(rank_cmp(&a, &b, &s1), -rank_cmp(&b, &a, &s2));
+		assert_int_equal(s1, s2);
+	}
+}
+
+static void
+test_heartbeat_round_trip(void **state)
+{
+	struct prng p = {.state = 2};
+	uint8_t buf[HEARTBEAT_MAX], again[HEARTBEAT_MAX];
+
+	for (int i = 0; i < 10000; i++) {
+		struct heartbeat in = {.sent = {prng_range(&p, 1, INT64_MAX - 1)},
+					 .echo = {prng_range(&p, 0, 1000)},
+					 .echo_age_us = (uint32_t)prng_u64(&p),
+					 .claim = random_claim(&p)},
+				 out;
+		size_t len;
+
+		heartbeat_set_hears(&in, (uint16_t)prng_range(&p, 0, 300));
+		len = heartbeat_encode(&in, buf, sizeof(buf));
+		assert_true(len > 0);
+		assert_true(heartbeat_decode(buf, len, &out));
+		assert_int_equal(heartbeat_encode(&out, again, sizeof(again)), len);
+		assert_memory_equal(buf, again, len);
+		assert_true(out.claim.valid && out.claim.role == in.claim.role &&
+			    out.claim.grant == in.claim.grant);
+		for (size_t cut = 0; cut < len; cut++)
+			assert_false(heartbeat_decode(buf, cut, &out));
+		assert_int_equal(heartbeat_encode(&in, buf, len - 1), 0);
+	}
+}
+
+static struct instant
+ms(int64_t t)
+{
+	return (struct instant){t * NS_PER_MS};
+}
+
+static void
+test_detection_counts_awake_time(void **state)
+{
+	struct detect d;
+
+	detect_init(&d, ms(1000), 10 * NS_PER_MS);
+	detect_heard(&d, ms(1000), 0);
+	for (int t = 1010; t <= 1040; t += 10)
+		assert_false(detect_step(&d, ms(t)));
+	assert_int_equal(detect_silence(&d), 40 * NS_PER_MS);
+	assert_true(detect_step(&d, ms(3000))); /* slept: what was not heard then is no evidence */
+	assert_int_equal(detect_silence(&d), 0);
+	assert_int_equal(d.overslept_ns, 1950 * NS_PER_MS);
+	assert_false(detect_step(&d, ms(3020)));
+	assert_int_equal(detect_silence(&d), 20 * NS_PER_MS);
+	detect_heard(&d, ms(3020), 5 * NS_PER_MS);
+	assert_int_equal(detect_silence(&d), 5 * NS_PER_MS);
+	assert_int_equal(d.heard.ns, ms(3015).ns);
+}
+
+static void
+test_lease(void **state)
+{
+	static const struct {
+		const char *what;
+		enum peer_state peer;
+		int64_t heard, echoed, comeback, until; /* ms; now = 1000 */
+	} table[] = {
+		{"no peer", PEER_UNKNOWN, 0, 0, 0, 1040},
+		{"dead peer", PEER_DEAD, 940, 930, 0, 1040},
+		{"peer echoes", PEER_ALIVE, 995, 985, 0, 1025},
+		{"peer heard, but it does not hear us", PEER_ALIVE, 995, 950, 0, 990},
+		{"peer quiet for 2.5 intervals: about to be dead", PEER_ALIVE, 974, 965, 0, 1040},
+		{"peer just came back", PEER_ALIVE, 999, 0, 999, 1039},
+		{"came back a while ago and never echoed", PEER_ALIVE, 999, 0, 950, 990},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct lease_in in = {.now = ms(1000),
+			.peer_state = table[i].peer,
+			.heard = ms(table[i].heard),
+			.echoed = ms(table[i].echoed),
+			.comeback = ms(table[i].comeback),
+			.interval_ns = 10 * NS_PER_MS,
+			.lease_ns = 40 * NS_PER_MS};
+
+		if (lease_until(&in).ns != ms(table[i].until).ns)
+			fail_msg("%s: %lld", table[i].what, (long long)lease_until(&in).ns);
+	}
+}
+
+static void
+test_moves(void **state)
+{
+	/* as printed in docs/design/election.md */
+	static const char *const table[_ROLE_MAX] = {
+		[ROLE_SILENT] = "-x-x-x",
+		[ROLE_INACTIVE] = "x-xx-x",
+		[ROLE_WANTING] = "xx-x-x",
+		[ROLE_ACTIVE] = "xx--xx",
+		[ROLE_DRAINING] = "-x---x",
+		[ROLE_STOPPED] = "------",
+	};
+
+	for (enum role from = 0; from < _ROLE_MAX; from++)
+		for (enum role to = 0; to < _ROLE_MAX; to++)
+			assert_int_equal(elect_move_allowed(from, to), table[from][to] == 'x');
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_quality_of_the_seed),
+		cmocka_unit_test(test_quality_settles),
+		cmocka_unit_test(test_rank),
+		cmocka_unit_test(test_rank_is_symmetric),
+		cmocka_unit_test(test_heartbeat_round_trip),
+		cmocka_unit_test(test_detection_counts_awake_time),
+		cmocka_unit_test(test_lease),
+		cmocka_unit_test(test_moves),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Messages between processes: round trips, every truncation refused; announcement frames. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+#include "core/ipc/ipc.h"
+#include "sys/announce.h"
+
+static uint8_t buf[IPC_MSG_MAX];
+
+static void
+test_ha_conf(void **state)
+{
+	static struct ha_conf in, out;
+	size_t len;
+
+	in = (struct ha_conf){.enabled = true,
+		.type = NODE_SLAVE,
+		.cluster_id = 65535,
+		.ethertype = 0x8ffd,
+		.interval_ms = 2,
+		.failover_ms = 10,
+		.initial_silence_ms = 5000,
+		.garp_period_s = 60,
+		.prefer = PREFER_SLAVE,
+		.unique_shared_mac = true,
+		.revision = 42,
+		.hash = {1, 2, 3, 4, 5, 6, 7, 8},
+		.key = {9, 9, 9},
+		.n_ports = IFACES_MAX};
+	for (unsigned i = 0; i < IFACES_MAX; i++) {
+		memcpy(in.ports[i].name, "abcdefghijkl", 13);
+		memcpy(in.ports[i].dev, "enp0s31f6.1234x", 16);
+		in.ports[i].index = (uint16_t)(i + 1);
+		in.ports[i].weight = 9999;
+		in.ports[i].heartbeats = i % 2;
+		in.ports[i].sync = i == 0;
+	}
+	len = ipc_encode_ha_conf(&in, buf, sizeof(buf));
+	assert_true(len > 0);
+	assert_int_equal(ipc_type(buf, len), IPC_HA_CONF);
+	assert_true(ipc_decode_ha_conf(buf, len, &out));
+	assert_memory_equal(&in, &out, sizeof(in));
+	for (size_t cut = 0; cut < len; cut += 7)
+		assert_false(ipc_decode_ha_conf(buf, cut, &out));
+	buf[2] = 2; /* a boolean is 0 or 1 */
+	assert_false(ipc_decode_ha_conf(buf, len, &out));
+}
+
+static void
+test_sync_conf_and_addresses(void **state)
+{
+	static struct ipc_sync_conf in = {.enabled = true,
+					    .n_devs = 2,
+					    .buffer_kb = 4096,
+					    .burst = 100,
+					    .n_own = SYNC_OWN_ADDRS_MAX},
+				    out;
+	static struct ipc_addresses ain = {.n = ANNOUNCE_ADDRS_MAX}, aout;
+	size_t len;
+
+	for (unsigned i = 0; i < SYNC_OWN_ADDRS_MAX; i++) {
+		in.own[i].family = i % 2 ? 6 : 4;
+		in.own[i].b[3] = (uint8_t)i;
+		ain.a[i].index = (uint16_t)i;
+		ain.a[i].addr = in.own[i];
+	}
+	len = ipc_encode_sync_conf(&in, buf, sizeof(buf));
+	assert_true(len > 0 && ipc_decode_sync_conf(buf, len, &out));
+	assert_memory_equal(&in, &out, sizeof(in));
+	len = ipc_encode_addresses(&ain, buf, sizeof(buf));
+	assert_true(len > 0 && ipc_decode_addresses(buf, len, &aout));
+	assert_memory_equal(&ain, &aout, sizeof(ain));
+	assert_false(ipc_decode_addresses(buf, len - 1, &aout));
+	buf[6] = 5; /* no such family */
+	assert_false(ipc_decode_addresses(buf, len, &aout));
+}
+
+static void
+test_small_messages(void **state)
+{
+	struct ipc_link link = {.proc = PROC_CONFIG};
+	struct ipc_command cmd = {.cmd = CMD_FORCE, .id = 77, .force = true};
+	struct ipc_reply reply = {.id = 77, .refusal = REFUSE_TIMEOUT};
+	struct ipc_sync_part part = {.part = SYNC_BARRIER, .term = 1234567890123};
+	struct sync_report report = {
+		.state = SYNC_SYNCED, .percent = 100, .flows = 5, .flushed_term = 3};
+	struct ipc_shutdown shut = {.seconds = 9};
+	size_t len;
+
+	len = ipc_encode_link(&link, buf, sizeof(buf));
+	link.proc = PROC_SUPERVISOR;
+	assert_true(ipc_decode_link(buf, len, &link) && link.proc == PROC_CONFIG);
+	buf[2] = _PROC_MAX;
+	assert_false(ipc_decode_link(buf, len, &link));
+	len = ipc_encode_command(&cmd, buf, sizeof(buf));
+	cmd.id = 0;
+	assert_true(ipc_decode_command(buf, len, &cmd) && cmd.id == 77 && cmd.cmd == CMD_FORCE &&
+		    cmd.force);
+	assert_false(ipc_decode_reply(buf, len, &reply)); /* another type */
+	len = ipc_encode_reply(&reply, buf, sizeof(buf));
+	assert_true(ipc_decode_reply(buf, len, &reply) && reply.refusal == REFUSE_TIMEOUT);
+	len = ipc_encode_sync_part(&part, buf, sizeof(buf));
+	part.term = 0;
+	assert_true(ipc_decode_sync_part(buf, len, &part) && part.term == 1234567890123);
+	len = ipc_encode_sync_report(&report, buf, sizeof(buf));
+	assert_true(ipc_decode_sync_report(buf, len, &report) && report.flushed_term == 3);
+	buf[3] = 101; /* per cent */
+	assert_false(ipc_decode_sync_report(buf, len, &report));
+	len = ipc_encode_shutdown(&shut, buf, sizeof(buf));
+	assert_true(ipc_decode_shutdown(buf, len, &shut) && shut.seconds == 9);
+	buf[0] = IPC_VERSION + 1;
+	assert_int_equal(ipc_type(buf, len), -1);
+	assert_false(ipc_decode_shutdown(buf, len, &shut));
+}
+
+/* Both kinds, field by field. */
+static void
+test_announcements(void **state)
+{
+	static const uint8_t mac[6] = {0x02, 0xc1, 0, 7, 0, 1};
+	struct ip_addr v4 = {.family = 4, .b = {10, 1, 0, 1}};
+	struct ip_addr v6 = {.family = 6, .b = {0xfd, 0x01, [15] = 1}};
+	uint8_t f[ANNOUNCE_FRAME_MAX];
+	uint32_t sum = 32 + 58;
+
+	assert_int_equal(announce_build(mac, &v4, f), 60);
+	assert_memory_equal(f,
+		"\xff\xff\xff\xff\xff\xff\x02\xc1\x00\x07\x00\x01\x08\x06\x00\x01\x08\x00\x06\x04"
+		"\x00\x01"
+		"\x02\xc1\x00\x07\x00\x01\x0a\x01\x00\x01\x00\x00\x00\x00\x00\x00\x0a\x01\x00\x01",
+		42);
+	assert_int_equal(announce_build(mac, &v6, f), 86);
+	assert_memory_equal(f, "\x33\x33\x00\x00\x00\x01\x02\xc1\x00\x07\x00\x01\x86\xdd\x60", 15);
+	assert_int_equal(f[21], 255);
+	assert_int_equal(f[54], 136);
+	assert_int_equal(f[58], 0xa0);
+	assert_memory_equal(f + 80, mac, 6);
+	for (int i = 22; i < 86; i += 2) /* a correct checksum makes the sum all ones */
+		sum += (uint32_t)f[i] << 8 | f[i + 1];
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	assert_int_equal(sum, 0xffff);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ha_conf),
+		cmocka_unit_test(test_sync_conf_and_addresses),
+		cmocka_unit_test(test_small_messages),
+		cmocka_unit_test(test_announcements),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
