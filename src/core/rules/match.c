@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From a rule's networks and service to nft conditions. Interfaces are not looked at here: they
+ * decide in which chain a condition stands (layout.c).
+ */
+#include <string.h>
+#include "core/rules/parts.h"
+
+#define INLINE_MAX 8 /* ranges or ports written into the rule; longer lists become a named set */
+
+struct named_set {
+	const struct ip_range *r;
+	size_t n;
+	const char *name;
+};
+
+/* The ranges of one family are neighbours: an addr_set is sorted, IPv4 first. */
+static size_t
+family_ranges(const struct addr_set *set, uint8_t family, const struct ip_range **first)
+{
+	size_t n = 0;
+
+	*first = NULL;
+	for (size_t i = 0; i < set->n; i++) {
+		if (set->r[i].lo.family != family)
+			continue;
+		if (!n)
+			*first = &set->r[i];
+		n++;
+	}
+	return n;
+}
+
+static bool
+has_every(const struct addr_set *set, uint8_t family)
+{
+	return family == 4 ? set->any4 : set->any6;
+}
+
+bool
+match_has_family(const struct addr_set *set, uint8_t family)
+{
+	const struct ip_range *first;
+
+	return has_every(set, family) || family_ranges(set, family, &first) > 0;
+}
+
+static void
+list_ranges(struct text *t, const struct ip_range *r, size_t n, const char *separator)
+{
+	char buf[IP_TEXT_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		text_add(t, "%s%s", i ? separator : "", ip_range_fmt(&r[i], buf));
+}
+
+/* The name of the set that holds exactly these ranges; made when there is none yet. */
+static const char *
+named_set(struct compiler *c, const struct ip_range *r, size_t n, bool source, const char *name)
+{
+	uint8_t family = r[0].lo.family;
+	struct named_set *s;
+
+	for (size_t i = 0; i < c->n_named; i++) {
+		s = &c->named[i];
+		if (s->n == n && (s->r == r || memcmp(s->r, r, n * sizeof(*r)) == 0))
+			return s->name;
+	}
+	c->named = arena_grow(c->a, c->named, c->n_named, sizeof(*c->named));
+	s = &c->named[c->n_named++];
+	s->r = r;
+	s->n = n;
+	s->name = arena_printf(c->a, "%s%u/%s", source ? "from" : "to", family, name);
+	text_add(&c->sets, "\tset %s {\n\t\ttype ipv%u_addr\n\t\tflags interval\n\t\telements = { ",
+		s->name, family);
+	list_ranges(&c->sets, r, n, ",\n\t\t\t");
+	text_add(&c->sets, " }\n\t}\n\n");
+	return s->name;
+}
+
+void
+match_addresses(struct compiler *c, struct text *t, const struct addr_set *set, uint8_t family,
+	bool source, const char *name)
+{
+	const struct ip_range *r;
+	size_t n = family_ranges(set, family, &r);
+
+	if (has_every(set, family))
+		return;
+	text_add(t, "%s %s ", family == 4 ? "ip" : "ip6", source ? "saddr" : "daddr");
+	if (n > INLINE_MAX) {
+		text_add(t, "@%s ", named_set(c, r, n, source, name));
+		return;
+	}
+	text_add(t, n > 1 ? "{ " : "");
+	list_ranges(t, r, n, ", ");
+	text_add(t, n > 1 ? " } " : " ");
+}
+
+/* A name nft knows by itself (others would need /etc/protocols), else the number. */
+static void
+add_protocol(struct text *t, uint8_t proto)
+{
+	const char *name = proto == 6     ? "tcp"
+			   : proto == 17  ? "udp"
+			   : proto == 33  ? "dccp"
+			   : proto == 132 ? "sctp"
+					  : NULL;
+
+	if (name)
+		text_add(t, "%s", name);
+	else
+		text_add(t, "%u", proto);
+}
+
+static void
+add_ports(struct text *t, const char *what, const struct port_range *r, size_t n)
+{
+	if (!n)
+		return;
+	text_add(t, "%s %s", what, n > 1 ? "{ " : "");
+	for (size_t i = 0; i < n; i++) {
+		if (r[i].lo == r[i].hi)
+			text_add(t, "%s%u", i ? ", " : "", r[i].lo);
+		else
+			text_add(t, "%s%u-%u", i ? ", " : "", r[i].lo, r[i].hi);
+	}
+	text_add(t, n > 1 ? " } " : " ");
+}
+
+static bool
+same_ports(const struct port_range *a, size_t n_a, const struct port_range *b, size_t n_b)
+{
+	if (n_a != n_b)
+		return false;
+	for (size_t i = 0; i < n_a; i++)
+		if (a[i].lo != b[i].lo || a[i].hi != b[i].hi)
+			return false;
+	return true;
+}
+
+/* Differ in the protocol at most: can be one condition. */
+static bool
+can_merge(const struct service_match *a, const struct service_match *b)
+{
+	if (a->kind == MATCH_ICMP || b->kind == MATCH_ICMP || a->kind == MATCH_ANY ||
+		b->kind == MATCH_ANY)
+		return false;
+	if (a->kind == MATCH_PROTO && b->kind == MATCH_PROTO)
+		return true;
+	return a->kind == b->kind && same_ports(a->sport, a->n_sport, b->sport, b->n_sport) &&
+	       same_ports(a->dport, a->n_dport, b->dport, b->n_dport);
+}
+
+/* protos[n]: the protocols of all matches that were merged into `m`. */
+static void
+add_protocols(struct text *t, const struct service_match *m, const uint8_t *protos, size_t n)
+{
+	bool ports = m->kind == MATCH_PORTS && m->n_sport + m->n_dport > 0;
+	bool keyword = ports && n == 1 &&
+		       (protos[0] == 6 || protos[0] == 17 || protos[0] == 33 || protos[0] == 132);
+
+	if (!keyword) {
+		text_add(t, "meta l4proto %s", n > 1 ? "{ " : "");
+		for (size_t i = 0; i < n; i++) {
+			text_add(t, "%s", i ? ", " : "");
+			add_protocol(t, protos[i]);
+		}
+		text_add(t, n > 1 ? " } " : " ");
+	}
+	if (ports) {
+		struct text word = {.a = t->a};
+
+		if (keyword)
+			add_protocol(&word, protos[0]);
+		else
+			text_add(&word, "th");
+		text_add(&word, " sport");
+		add_ports(t, word.s, m->sport, m->n_sport);
+		memcpy(word.s + word.len - 5, "dport", 5);
+		add_ports(t, word.s, m->dport, m->n_dport);
+	}
+}
+
+static void
+add_icmp(struct text *t, const struct service_match *m)
+{
+	const char *word = m->proto == 1 ? "icmp" : "icmpv6";
+
+	if (!m->n_types) {
+		text_add(t, "meta l4proto %u ", m->proto);
+		return;
+	}
+	text_add(t, "%s type %s", word, m->n_types > 1 ? "{ " : "");
+	for (size_t i = 0; i < m->n_types; i++)
+		text_add(t, "%s%u", i ? ", " : "", m->types[i]);
+	text_add(t, m->n_types > 1 ? " } " : " ");
+}
+
+static void
+add_condition(struct compiler *c, struct rule_part *p, const char *cond)
+{
+	p->cond = arena_grow(c->a, p->cond, p->n_cond, sizeof(*p->cond));
+	p->cond[p->n_cond++] = cond;
+}
+
+static bool
+holds_private(const struct compiler *c, const struct addr_set *set, uint8_t family)
+{
+	if (has_every(set, family))
+		return true;
+	for (size_t i = 0; i < set->n * c->n_ifaces; i++) {
+		const struct ip_range *r = &set->r[i % set->n];
+		const struct conf_iface *f = c->ifaces[i / set->n].iface;
+
+		for (unsigned node = 0; node < 2; node++)
+			if ((f->has_private4 && ip_range_contains(r, &f->private4[node].addr)) ||
+				(f->has_private6 && ip_range_contains(r, &f->private6[node].addr)))
+				return true;
+	}
+	return false;
+}
+
+/* The part of the condition in front of the service. SAT leaves the nodes' own addresses alone. */
+static const char *
+address_text(struct compiler *c, const struct rule_part *p, uint8_t family)
+{
+	struct text t = {.a = c->a};
+
+	if (family) {
+		match_addresses(c, &t, &p->r->src, family, true, p->id);
+		match_addresses(c, &t, &p->r->dst, family, false, p->id);
+		if (p->r->action == RULE_SAT && holds_private(c, &p->r->dst, family))
+			text_add(&t, "%s daddr != @nodes%u ", family == 4 ? "ip" : "ip6", family);
+		if (!t.len)
+			text_add(&t, "meta nfproto ipv%u ", family);
+	}
+	return text_str(&t);
+}
+
+/* One condition for each kind of thing the service holds; family 0: for both at once. */
+static void
+service_conditions(struct compiler *c, struct rule_part *p, uint8_t family)
+{
+	const struct conf_service *s = p->r->service;
+	const char *addresses = address_text(c, p, family);
+	bool *merged = arena_array(c->a, bool, s->n_match);
+
+	for (size_t i = 0; i < s->n_match; i++) {
+		const struct service_match *m = &s->match[i];
+		struct text t = {.a = c->a};
+		uint8_t *protos, icmp_family;
+		size_t n = 0;
+
+		if (merged[i])
+			continue;
+		text_add(&t, "%s", addresses);
+		if (m->kind == MATCH_ANY) {
+			add_condition(c, p, t.s);
+			continue;
+		}
+		if (m->kind == MATCH_ICMP) {
+			icmp_family = m->proto == 1 ? 4 : 6;
+			if (family && family != icmp_family)
+				continue;
+			if (!family)
+				text_add(&t, "meta nfproto ipv%u ", icmp_family);
+			add_icmp(&t, m);
+			add_condition(c, p, t.s);
+			continue;
+		}
+		protos = arena_array(c->a, uint8_t, s->n_match - i);
+		for (size_t j = i; j < s->n_match; j++) {
+			if (merged[j] || !can_merge(m, &s->match[j]))
+				continue;
+			merged[j] = true;
+			if (!memchr(protos, s->match[j].proto, n))
+				protos[n++] = s->match[j].proto;
+		}
+		add_protocols(&t, m, protos, n);
+		add_condition(c, p, t.s);
+	}
+}
+
+/* A translation to an address of one family cannot be made for packets of the other one. */
+static bool
+action_has_family(const struct conf_rule *r, uint8_t family)
+{
+	if (r->action == RULE_SAT && r->sat_ip.family && r->sat_ip.family != family)
+		return false;
+	if ((r->action == RULE_SAT || r->action == RULE_NAT) && r->nat_sender.family &&
+		r->nat_sender.family != family)
+		return false;
+	return true;
+}
+
+/* Why the rule's interfaces exclude every packet, or NULL. */
+static const char *
+interfaces_never(const struct conf_rule *r)
+{
+	if (r->src_iface.kind == IFACE_CORE)
+		return "what the firewall itself sends needs no rule";
+	if ((r->src_iface.kind == IFACE_ONE && r->src_iface.iface->sync) ||
+		(r->dst_iface.kind == IFACE_ONE && r->dst_iface.iface->sync))
+		return "sync interfaces carry no traffic";
+	return NULL;
+}
+
+void
+match_conditions(struct compiler *c, struct rule_part *p)
+{
+	const struct conf_rule *r = p->r;
+	bool has[2], all = r->src.any4 && r->src.any6 && r->dst.any4 && r->dst.any6;
+
+	p->never = interfaces_never(r);
+	if (p->never)
+		return;
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t family = i ? 6 : 4;
+
+		has[i] = match_has_family(&r->src, family) && match_has_family(&r->dst, family) &&
+			 action_has_family(r, family);
+	}
+	if (has[0] && has[1] && all && r->action != RULE_SAT) {
+		service_conditions(c, p, 0);
+	} else {
+		if (has[0])
+			service_conditions(c, p, 4);
+		if (has[1])
+			service_conditions(c, p, 6);
+	}
+	if (!p->n_cond)
+		p->never = has[0] || has[1] ? "its service matches nothing in these networks"
+					    : "its networks and addresses share no address family";
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Address translation. Which packet is translated, and how, has been decided by the rules before
+ * (mark, see parts.h); the NAT chains only carry it out: destinations in prerouting, sources in
+ * postrouting. So an earlier rule of any kind wins over a later NAT or SAT rule by itself.
+ */
+#include "core/rules/parts.h"
+
+#define PORT_MAP_MAX 4096 /* ports of one rule that are translated one by one */
+#define WITH_PORTS   "meta l4proto { tcp, udp, dccp, sctp } "
+
+void
+translate_number(struct compiler *c)
+{
+	uint32_t next = TRANSLATE_FIRST;
+
+	for (size_t i = 0; i < c->n_rules; i++) {
+		struct rule_part *p = &c->rules[i];
+		const struct conf_rule *r = p->r;
+
+		if (r->action == RULE_NAT && !r->nat_sender.family)
+			p->translate = TRANSLATE_INTERFACE;
+		else if (r->action == RULE_NAT || r->action == RULE_SAT)
+			p->translate = next++;
+	}
+}
+
+static bool
+writes_source(const struct rule_part *p)
+{
+	return p->translate >= TRANSLATE_FIRST && p->r->nat_sender.family;
+}
+
+static bool
+writes_destination(const struct rule_part *p)
+{
+	return p->r->action == RULE_SAT && (p->r->sat_ip.family || p->r->sat_port.lo);
+}
+
+/* "dnat ip to 10.1.0.10", "dnat ip6 to [fd01::10]" with brackets before a port, "dnat to" */
+static const char *
+target(struct compiler *c, const struct conf_rule *r, bool before_port)
+{
+	char buf[IP_TEXT_MAX];
+
+	if (!r->sat_ip.family)
+		return "dnat to ";
+	ip_fmt(&r->sat_ip, buf);
+	if (r->sat_ip.family == 4)
+		return arena_printf(c->a, "dnat ip to %s", buf);
+	return arena_printf(c->a, before_port ? "dnat ip6 to [%s]" : "dnat ip6 to %s", buf);
+}
+
+/* Lowest destination port of the service and how many there are from there to the highest one. */
+static unsigned
+service_ports(const struct conf_service *s, unsigned *first)
+{
+	unsigned lo = 65536, hi = 0;
+
+	for (size_t i = 0; i < s->n_match; i++) {
+		const struct service_match *m = &s->match[i];
+
+		if (m->kind != MATCH_PORTS || !m->n_dport)
+			continue;
+		for (size_t k = 0; k < m->n_dport; k++) {
+			lo = m->dport[k].lo < lo ? m->dport[k].lo : lo;
+			hi = m->dport[k].hi > hi ? m->dport[k].hi : hi;
+		}
+	}
+	*first = lo;
+	return lo <= hi ? hi - lo + 1 : 0;
+}
+
+static bool
+service_has_port(const struct conf_service *s, unsigned port)
+{
+	for (size_t i = 0; i < s->n_match; i++)
+		for (size_t k = 0; k < s->match[i].n_dport; k++)
+			if (s->match[i].kind == MATCH_PORTS && s->match[i].dport[k].lo <= port &&
+				port <= s->match[i].dport[k].hi)
+				return true;
+	return false;
+}
+
+/* A range of ports keeps the distance from the service's lowest port. nft has no expression for
+ * that (only for "any port of the range"), so the ports are listed. */
+static void
+write_port_map(struct compiler *c, const struct conf_rule *r)
+{
+	unsigned first, n = service_ports(r->service, &first);
+	unsigned room = (unsigned)(r->sat_port.hi - r->sat_port.lo) + 1, written = 0;
+
+	if (n == 0 || n > PORT_MAP_MAX) {
+		text_add(&c->out, "\t\t# the service %s: the kernel picks a port of the range\n",
+			n ? "has too many ports to list" : "names no ports to count from");
+	} else {
+		text_add(&c->out, "\t\t" WITH_PORTS "%s:th dport map {", target(c, r, true));
+		for (unsigned i = 0; i < n && i < room; i++)
+			if (service_has_port(r->service, first + i))
+				text_add(&c->out, "%s %u : %u", written++ ? "," : "", first + i,
+					r->sat_port.lo + i);
+		text_add(&c->out, " }\n");
+		if (n > room)
+			text_add(&c->out,
+				"\t\t# the range is shorter than the service: for ports beyond it "
+				"the kernel picks one\n");
+	}
+	text_add(&c->out, "\t\t" WITH_PORTS "%s:%u-%u\n", target(c, r, true), r->sat_port.lo,
+		r->sat_port.hi);
+}
+
+static void
+write_sat(struct compiler *c, const struct rule_part *p)
+{
+	const struct conf_rule *r = p->r;
+
+	text_add(&c->out, "\tchain sat/%s {\n", p->id);
+	if (r->sat_port.lo && r->sat_port.lo == r->sat_port.hi)
+		text_add(&c->out, "\t\t" WITH_PORTS "%s:%u\n", target(c, r, true), r->sat_port.lo);
+	else if (r->sat_port.lo)
+		write_port_map(c, r);
+	if (r->sat_ip.family)
+		text_add(&c->out, "\t\t%s\n", target(c, r, false));
+	text_add(&c->out, "\t}\n\n");
+}
+
+/* The first address of the family that is good beyond the link. */
+static const struct ip_addr *
+interface_address(const struct conf_iface *f, uint8_t family)
+{
+	for (size_t i = 0; i < f->n_shared; i++) {
+		const struct ip_addr *a = &f->shared[i].addr;
+
+		if (a->family == family &&
+			!(family == 6 && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80))
+			return a;
+	}
+	return NULL;
+}
+
+static void
+write_by_interface(struct compiler *c)
+{
+	char buf[IP_TEXT_MAX];
+
+	text_add(&c->out,
+		"\tchain nat_interface { # the outgoing interface's first shared address\n");
+	for (unsigned v = 0; v < 2; v++) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < c->n_ifaces; i++) {
+			const struct ip_addr *a = interface_address(c->ifaces[i].iface, v ? 6 : 4);
+
+			if (!a)
+				continue;
+			if (!n++)
+				text_add(
+					&c->out, "\t\tsnat %s to oifname map { ", v ? "ip6" : "ip");
+			text_add(&c->out, "%s\"%s\" : %s", n > 1 ? ",\n\t\t\t" : "",
+				c->ifaces[i].tw, ip_fmt(a, buf));
+		}
+		text_add(&c->out, n ? " }\n" : "");
+	}
+	text_add(&c->out, "\t\tgoto no_address\n\t}\n\n");
+}
+
+static void
+write_dispatch(struct compiler *c, bool source)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_rules; i++) {
+		const struct rule_part *p = &c->rules[i];
+
+		if (!p->n_cond || !(source ? writes_source(p) : writes_destination(p)))
+			continue;
+		text_add(&c->out, "%s0x%08x : goto %s/%s",
+			n++ ? ",\n\t\t\t" : "\t\tmeta mark & 0x00ffffff vmap { ", p->translate,
+			source ? "nat" : "sat", p->id);
+	}
+	text_add(&c->out, n ? " }\n" : "");
+}
+
+void
+translate_chains(struct compiler *c)
+{
+	text_add(&c->out, "\tchain destination { # the first packet of a connection only\n"
+			  "\t\ttype nat hook prerouting priority dstnat; policy accept;\n");
+	write_dispatch(c, false);
+	text_add(&c->out,
+		"\t}\n\n"
+		"\tchain source { # what the node itself sends never gets here\n"
+		"\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
+		"\t\tiifname != \"tw-*\" accept\n"
+		"\t\tmeta mark & 0x%08x == 0x%08x goto nat_interface\n",
+		MARK_NUMBER, TRANSLATE_INTERFACE);
+	write_dispatch(c, true);
+	text_add(&c->out, "\t}\n\n");
+	write_by_interface(c);
+	for (size_t i = 0; i < c->n_rules; i++) {
+		const struct rule_part *p = &c->rules[i];
+		char buf[IP_TEXT_MAX];
+
+		if (!p->n_cond)
+			continue;
+		if (writes_destination(p))
+			write_sat(c, p);
+		if (writes_source(p))
+			text_add(&c->out, "\tchain nat/%s {\n\t\tsnat %s to %s\n\t}\n\n", p->id,
+				p->r->nat_sender.family == 4 ? "ip" : "ip6",
+				ip_fmt(&p->r->nat_sender, buf));
+	}
+	text_add(&c->out,
+		"\tchain no_address { # a NAT rule, and no shared address of this family to use\n"
+		"\t\tcounter name \"drop/no-address\"\n"
+		"\t\tlimit rate 5/second burst 10 packets log prefix \"tw:no-address \"\n"
+		"\t\tdrop\n"
+		"\t}\n");
+}
