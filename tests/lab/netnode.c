@@ -12,6 +12,7 @@
  * age of the last unicast frame watch MS              link events for so long newgate load the gate
  * afresh, as a restarted supervisor does
  */
+#include <cap-ng.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -222,6 +223,15 @@ load_gate(void)
 }
 
 static void
+cmd_drop(void)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN, CAP_NET_RAW, -1);
+	if (capng_apply(CAPNG_SELECT_BOTH) != 0)
+		die("drop", -EPERM);
+}
+
+static void
 command(char **w, unsigned n)
 {
 	if (strcmp(w[0], "iface") == 0 && n >= 9 && model.n_ifaces < IFACES)
@@ -241,6 +251,8 @@ command(char **w, unsigned n)
 		cmd_words();
 	else if (strcmp(w[0], "watch") == 0 && n == 2)
 		cmd_watch(w);
+	else if (strcmp(w[0], "drop") == 0)
+		cmd_drop();
 	else if (strcmp(w[0], "newgate") == 0)
 		load_gate();
 	else
