@@ -125,6 +125,9 @@ check_outcome(struct world *w, int64_t from, const enum gate_position pos[2])
 
 	if (!o.known)
 		return;
+	/* a planned switch, in the time in which there may be one */
+	if (from <= w->liveness.cause_at && (pos[A] == GATE_DRAINING || pos[B] == GATE_DRAINING))
+		return;
 	if (n >= o.open_min && n <= o.open_max && (open & o.must_open) == o.must_open &&
 		!(open & o.must_not))
 		return;

@@ -37,17 +37,23 @@ stood_still(const struct world *w, int node, int64_t since, int64_t t)
 }
 
 /*
- * Would this node's gate be closed, had its clock run on? Then both are open because of a pause
- * only: allowed until the node has been told what the other sent since, or its lease ends.
+ * Are both open because of a pause? Either the node has only just resumed, or its gate would be
+ * closed had its clock run on. Allowed until it has been told what the other sent since that one
+ * opened.
  */
 static bool
 excused_by_pause(const struct world *w, int node, int64_t from, int64_t to)
 {
 	const struct safety *s = &w->safety;
 	const struct machine *m = &w->m[node];
-	int64_t anchor = m->gate.open_until - s->lease_max_ns;
+	int64_t anchor = m->gate.open_until - s->lease_max_ns, resumed;
 
-	if (simclock_at(&m->clock, from) + stood_still(w, node, anchor, from) < m->gate.open_until)
+	if (m->n_pauses == 0)
+		return false;
+	resumed = m->pause[(m->n_pauses - 1) % PAUSES_MAX].to;
+	if (from - resumed > machine_interval_ns(w) * 5 / 2 &&
+		simclock_at(&m->clock, from) + stood_still(w, node, anchor, from) <
+			m->gate.open_until)
 		return false;
 	return s->told_new[node] == NEVER ||
 	       to <= s->told_new[node] + PROCESSING_NS + m->slow_gate_ns;
@@ -199,7 +205,7 @@ safety_told(struct world *w, int node, const struct packet *p)
 {
 	struct safety *s = &w->safety;
 
-	if (s->both && s->told_new[node] == NEVER && p->sent >= s->both_since &&
+	if (s->both && s->told_new[node] == NEVER && p->sent >= w->m[!node].gate.opened &&
 		contact_reads(w, node, p))
 		s->told_new[node] = w->now;
 }

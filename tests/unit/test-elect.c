@@ -214,24 +214,27 @@ test_lease(void **state)
 	static const struct {
 		const char *what;
 		enum peer_state peer;
-		int64_t heard, echoed, comeback, until; /* ms; now = 1000 */
+		bool quiet;
+		int64_t echoed, comeback, until; /* ms; now = 1000 */
 	} table[] = {
-		{"no peer", PEER_UNKNOWN, 0, 0, 0, 1040},
-		{"dead peer", PEER_DEAD, 940, 930, 0, 1040},
-		{"peer echoes", PEER_ALIVE, 995, 985, 0, 1025},
-		{"peer heard, but it does not hear us", PEER_ALIVE, 995, 950, 0, 990},
-		{"peer quiet for 2.5 intervals: about to be dead", PEER_ALIVE, 974, 965, 0, 1040},
-		{"peer just came back", PEER_ALIVE, 999, 0, 999, 1039},
-		{"came back a while ago and never echoed", PEER_ALIVE, 999, 0, 950, 990},
+		{"no peer", PEER_UNKNOWN, false, 0, 0, 1040},
+		{"dead peer", PEER_DEAD, true, 930, 0, 1040},
+		{"peer echoes", PEER_ALIVE, false, 985, 0, 1025},
+		{"peer heard, but it does not hear us", PEER_ALIVE, false, 950, 0, 990},
+		{"peer quiet for 2.5 intervals: about to be dead", PEER_ALIVE, true, 965, 0, 1040},
+		{"peer just came back", PEER_ALIVE, false, 0, 999, 1039},
+		{"came back a while ago and never echoed", PEER_ALIVE, false, 0, 950, 990},
 	};
+
+	assert_false(lease_peer_quiet(25 * NS_PER_MS, 10 * NS_PER_MS));
+	assert_true(lease_peer_quiet(25 * NS_PER_MS + 1, 10 * NS_PER_MS));
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct lease_in in = {.now = ms(1000),
 			.peer_state = table[i].peer,
-			.heard = ms(table[i].heard),
+			.quiet = table[i].quiet,
 			.echoed = ms(table[i].echoed),
 			.comeback = ms(table[i].comeback),
-			.interval_ns = 10 * NS_PER_MS,
 			.lease_ns = 40 * NS_PER_MS};
 
 		if (lease_until(&in).ns != ms(table[i].until).ns)

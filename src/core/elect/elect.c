@@ -77,6 +77,7 @@ elect_move(
 	case ROLE_SILENT:
 		e->silent_since = in->now;
 		e->grant = 0;
+		e->yield = false;
 		break;
 	case ROLE_ACTIVE:
 		e->grant = 0;

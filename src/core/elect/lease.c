@@ -3,16 +3,16 @@
 #include "core/elect/lease.h"
 
 bool
-lease_peer_quiet(struct instant now, struct instant heard, int64_t interval_ns)
+lease_peer_quiet(int64_t silence_ns, int64_t interval_ns)
 {
-	return instant_sub(now, heard) * 2 > interval_ns * 5;
+	return silence_ns * 2 > interval_ns * 5;
 }
 
 struct instant
 lease_until(const struct lease_in *in)
 {
 	/* nobody there, or about to be declared so: a peer that can hear would be heard */
-	if (in->peer_state != PEER_ALIVE || lease_peer_quiet(in->now, in->heard, in->interval_ns))
+	if (in->peer_state != PEER_ALIVE || in->quiet)
 		return instant_add(in->now, in->lease_ns);
 	return instant_add(instant_max(in->echoed, in->comeback), in->lease_ns);
 }

@@ -10,15 +10,18 @@
 struct lease_in {
 	struct instant now;
 	enum peer_state peer_state;
-	struct instant heard; /* when anything authentic last came from the peer */
+	bool quiet; /* lease_peer_quiet() at a tick, and nothing was heard since */
 	struct instant
 		echoed; /* send time of the newest own frame that the peer has echoed; 0 = none */
 	struct instant
-		comeback;    /* when the peer was first heard again: stands for an echo at first */
-	int64_t interval_ns; /* the larger of both */
+		comeback; /* when the peer was first heard again: stands for an echo at first */
 	int64_t lease_ns;
 };
 
 struct instant lease_until(const struct lease_in *in);
-/* Nothing from the peer for two and a half intervals: more than loss of a frame or two. */
-bool lease_peer_quiet(struct instant now, struct instant heard, int64_t interval_ns);
+/*
+ * Nothing from the peer for two and a half intervals of awake time: more than loss of a frame or
+ * two. To be judged on ticks only, when every frame that had arrived was told: a node that has just
+ * overslept would take its own sleep for the peer's silence.
+ */
+bool lease_peer_quiet(int64_t silence_ns, int64_t interval_ns);

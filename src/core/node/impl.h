@@ -29,6 +29,7 @@ struct node_port {
 struct node_peer {
 	enum peer_state state;
 	bool goodbye;
+	bool quiet; /* as judged on the last tick; the next frame ends it (elect/lease.h) */
 	bool known; /* has been alive since this process started */
 	bool type_noted;
 	struct claim claim;        /* .valid only of the present session */

@@ -219,6 +219,8 @@ judge_peer(struct node *n, struct instant now, bool tick, struct actions *out)
 {
 	if (n->peer.state != PEER_ALIVE)
 		return;
+	if (tick && lease_peer_quiet(detect_silence(&n->detect), node_interval_ns(n)))
+		n->peer.quiet = true;
 	if (n->peer.goodbye || (tick && detect_silence(&n->detect) >= node_detection_ns(n))) {
 		n->peer.state = PEER_DEAD;
 		node_note(out, NOTE_PEER_DEAD, now, detect_silence(&n->detect) / NS_PER_MS,
@@ -269,10 +271,9 @@ tell_sync(struct node *n, enum sync_part part, uint64_t term, struct actions *ou
 
 /* What state sync must know: before a gate opens, after one began to drain. */
 static void
-steer_sync(struct node *n, struct instant now, struct actions *out)
+steer_sync(struct node *n, struct actions *out)
 {
-	bool quiet = n->peer.state == PEER_ALIVE &&
-		     lease_peer_quiet(now, n->detect.heard, node_interval_ns(n));
+	bool quiet = n->peer.state == PEER_ALIVE && n->peer.quiet;
 
 	switch (n->elect.role) {
 	case ROLE_ACTIVE:
@@ -296,20 +297,24 @@ steer_sync(struct node *n, struct instant now, struct actions *out)
 }
 
 static void
-steer_gate(struct node *n, struct instant now, struct actions *out)
+steer_gate(struct node *n, struct instant now, bool tick, struct actions *out)
 {
 	struct instant open = INSTANT_ZERO, drain = INSTANT_ZERO;
 	struct action *a;
 	struct lease_in in = {.now = now,
 		.peer_state = n->peer.state,
-		.heard = n->detect.heard,
+		.quiet = n->peer.quiet,
 		.echoed = n->peer.echoed,
 		.comeback = n->peer.comeback,
-		.interval_ns = node_interval_ns(n),
 		.lease_ns = node_lease_ns(n)};
+	/* a frame that waits may end the silence: what rests on silence is renewed on ticks only */
+	bool keep = !tick && (in.peer_state != PEER_ALIVE || in.quiet) &&
+		    instant_before(now, n->gate.open_until);
 
-	if (n->elect.role == ROLE_ACTIVE)
-		open = n->conf.enabled ? lease_until(&in) : INSTANT_NEVER;
+	if (n->elect.role == ROLE_ACTIVE && n->conf.enabled)
+		open = keep ? n->gate.open_until : lease_until(&in);
+	else if (n->elect.role == ROLE_ACTIVE)
+		open = INSTANT_NEVER;
 	else if (n->elect.role == ROLE_DRAINING)
 		open = drain = instant_add(n->elect.drain_since, GATE_DRAIN_MAX_MS * NS_PER_MS);
 	if (open.ns == n->gate.open_until.ns && drain.ns == n->gate.drain_until.ns)
@@ -460,10 +465,10 @@ node_step(struct node *n, const struct event *ev, struct actions *out)
 	note_moves(n, &in, out);
 	note_conditions(n, &in, peer_was_active, out);
 	if (n->elect.role == ROLE_ACTIVE)
-		steer_sync(n, ev->now, out); /* subscribed before the gate opens */
-	steer_gate(n, ev->now, out);
+		steer_sync(n, out); /* subscribed before the gate opens */
+	steer_gate(n, ev->now, ev->kind == EV_TICK, out);
 	if (n->elect.role != ROLE_ACTIVE)
-		steer_sync(n, ev->now, out); /* barrier after the gate drains */
+		steer_sync(n, out); /* barrier after the gate drains */
 	node_announce(n, ev->now, out);
 	if (n->conf.enabled)
 		node_publish(n, ev->now, ev->kind == EV_TICK, out);

@@ -123,6 +123,7 @@ believe(struct node *n, const struct event *ev, const struct frame_header *h,
 	if (n->peer.goodbye)
 		return; /* a straggler that left before the goodbye */
 	detect_heard(&n->detect, ev->now, ev->frame.age_ns);
+	n->peer.quiet = false;
 	if (n->peer.state != PEER_ALIVE) {
 		node_note(out, NOTE_PEER_ALIVE, ev->now, !n->peer.known, 0, 0, 0);
 		n->peer.state = PEER_ALIVE;
