@@ -4,16 +4,15 @@ BUILD  ?= build
 PREFIX ?= /usr
 PYTEST  = /usr/bin/python3 -B -m pytest -p no:cacheprovider
 SOURCES = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
-ASAN    = -Db_sanitize=address,undefined -Db_lundef=false
 .DEFAULT_GOAL := build
-.PHONY: build help setup demo test check unit sim fuzz lab bench asan clang lint fmt install clean
+.PHONY: build help setup demo test check unit sim fuzz lab bench asan clang cover lint fmt install clean
 
 build: $(BUILD)/build.ninja ## build everything into build/
 	@ninja -C $(BUILD) --quiet
 
 $(BUILD)/build.ninja:
 	@scripts/setup
-	@meson setup $(BUILD) --prefix $(PREFIX) >/dev/null
+	@PREFIX=$(PREFIX) scripts/configure gcc $(BUILD)
 
 help: ## this menu
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,13 +46,21 @@ bench: build ## against keepalived + conntrackd, writes docs/BENCHMARKS.md; ROUN
 	@/usr/bin/python3 -B tests/bench/bench.py --rounds $(or $(ROUNDS),20) --write docs/BENCHMARKS.md
 
 asan: setup ## unit, simulator and fuzz regressions under address and undefined-behaviour sanitizers
-	@test -e build-asan/build.ninja || meson setup build-asan $(ASAN) >/dev/null
+	@scripts/configure asan
 	@ninja -C build-asan --quiet
 	@meson test -C build-asan --print-errorlogs
 
 clang: setup ## build with clang, warnings are errors there, too
-	@test -e build-clang/build.ninja || CC=clang meson setup build-clang >/dev/null
+	@scripts/configure clang
 	@ninja -C build-clang --quiet
+
+cover: setup ## line coverage of unit tests and simulator, into build-cover/meson-logs/coveragereport
+	@command -v gcovr >/dev/null || scripts/setup cover
+	@scripts/configure cover
+	@ninja -C build-cover --quiet
+	@meson test -C build-cover --quiet
+	@ninja -C build-cover --quiet coverage-text coverage-html
+	@tail -n 3 build-cover/meson-logs/coverage.txt
 
 lint: build ## the guards: layers, purity, lengths, format
 	@$(PYTEST) -q tests/guard
