@@ -94,8 +94,8 @@ render_ha_quality(const struct render *r, const json_t *data)
 	fprintf(r->out, "%-16s %5s %6s %5s\n", "Interface", "state", "weight", "part");
 	json_array_foreach (list, i, e) {
 		fprintf(r->out, "%-16s %5lld %6lld %5lld  %s\n", field_text(e, "name", "?"),
-			field_int(e, "state", 0), field_int(e, "weight", 0), field_int(e, "part", 0),
-			field_text(e, "remark", ""));
+			field_int(e, "state", 0), field_int(e, "weight", 0),
+			field_int(e, "part", 0), field_text(e, "remark", ""));
 	}
 	fprintf(r->out, "%s\n\n", field_text(data, "formula", ""));
 	list = json_object_get(data, "terms");

@@ -159,26 +159,66 @@ render_log(const struct render *r, const json_t *data)
 	}
 }
 
+/* name and summary of each; available false are only named, in one line behind the others. */
+static void
+help_commands(const struct render *r, const json_t *list)
+{
+	bool later = false;
+	const json_t *e;
+	size_t i;
+
+	fprintf(r->out, "Commands (help COMMAND tells more)\n");
+	json_array_foreach (list, i, e) {
+		if (field_true(e, "available"))
+			fprintf(r->out, "  %-12s %s\n", field_text(e, "name", "?"),
+				field_text(e, "summary", ""));
+	}
+	json_array_foreach (list, i, e) {
+		if (field_true(e, "available"))
+			continue;
+		fprintf(r->out, "%s %s",
+			later ? "" : "Not in this version:", field_text(e, "name", "?"));
+		later = true;
+	}
+	if (later)
+		fputc('\n', r->out);
+}
+
+/* "number of ms (10)", "list of address (required)" */
+static void
+help_property(const struct render *r, const json_t *p)
+{
+	const char *value = field_text(p, "default", NULL);
+	char kind[96];
+
+	snprintf(kind, sizeof(kind), "%s%s%s%s%s", field_true(p, "list") ? "list of " : "",
+		field_text(p, "kind", ""), value ? ", default " : "", value ? value : "",
+		field_true(p, "required") ? ", required" : "");
+	fprintf(r->out, "  %s: %s%s\n      %s\n", field_text(p, "name", "?"), kind,
+		field_true(p, "local") ? ", of this node only" : "", field_text(p, "summary", ""));
+}
+
 void
 render_help(const struct render *r, const json_t *data)
 {
 	const json_t *list = json_object_get(data, "commands"), *e;
+	const char *type = field_text(data, "type", NULL);
 	size_t i;
 
 	if (json_array_size(list) > 0)
-		fprintf(r->out, "Commands\n");
-	json_array_foreach (list, i, e)
-		fprintf(r->out, "  %-14s %s%s\n", field_text(e, "name", "?"),
-			field_text(e, "summary", ""),
-			field_true(e, "available") ? "" : " (not in this version)");
+		help_commands(r, list);
 	list = json_object_get(data, "types");
 	if (json_array_size(list) > 0)
-		fprintf(r->out, "Object types\n");
-	json_array_foreach (list, i, e)
+		fprintf(r->out, "Object types (help TYPE lists its properties)\n");
+	json_array_foreach (list, i, e) {
 		fprintf(r->out, "  %-18s %s\n", field_text(e, "name", "?"),
 			field_text(e, "summary", ""));
+	}
+	if (type)
+		fprintf(r->out, "%s%s Property=Value ...\n%s\n", type,
+			field_true(data, "singleton") ? "" : " NAME",
+			field_text(data, "summary", ""));
 	list = json_object_get(data, "properties");
 	json_array_foreach (list, i, e)
-		fprintf(r->out, "  %-24s %-24s %s\n", field_text(e, "name", "?"),
-			field_text(e, "kind", ""), field_text(e, "summary", ""));
+		help_property(r, e);
 }

@@ -11,9 +11,10 @@
 #include "daemon/config/config.h"
 #include "sys/nft.h"
 
-#define COALESCE_NS      (50 * NS_PER_MS) /* link events that come together make one run */
-#define RETRY_NS         (2 * NS_PER_S)   /* after a failure that no link event may end */
-#define PROBLEM_RETRY_NS (10 * NS_PER_S)
+#define COALESCE_NS   (50 * NS_PER_MS) /* link events that come together make one run */
+#define RETRY_NS      (2 * NS_PER_S)   /* after a failure that no link event may end */
+#define PERIOD_NS     (5 * NS_PER_S)   /* what others change makes no link event */
+#define TOLD_AGAIN_NS (10 * NS_PER_S)
 
 static void
 apply_later(struct config *c, int64_t delay_ns)
@@ -36,6 +37,7 @@ apply_rules(struct config *c)
 		return 0;
 	r = nft_apply(c->rev.ruleset, err, sizeof(err));
 	if (r == 0) {
+		nftwatch_forget(&ap->rules_watch); /* that was us */
 		ap->rules_loaded = true;
 		ap->rules_error[0] = '\0';
 		return 0;
@@ -87,7 +89,7 @@ apply_net(struct config *c)
 		eventlog_add(&c->log, LOG_ERROR,
 			"the kernel's network settings cannot be changed: %s", strerror(-r));
 	if (rep.changes)
-		log_info("%u changes to links, addresses and routes", rep.changes);
+		log_info("links, addresses and routes: %u changed", rep.changes);
 	ap->arena = arena;
 	ap->report = rep;
 	ap->report.arena = &ap->arena;
@@ -106,8 +108,7 @@ apply_run(struct config *c)
 		apply_later(c, RETRY_NS);
 		return;
 	}
-	if (r > 0)
-		apply_later(c, PROBLEM_RETRY_NS);
+	apply_later(c, PERIOD_NS);
 	if (!c->in_force)
 		config_in_force(c);
 }
@@ -124,6 +125,48 @@ apply_link_event(void *arg, const struct link_event *ev)
 {
 	(void)ev; /* whatever changed, a run looks at everything */
 	apply_later(arg, COALESCE_NS);
+}
+
+/* Whoever flushes the ruleset leaves a firewall that lets everything pass: load it at once. */
+static void
+apply_rules_ready(struct loop_fd *f, uint32_t events)
+{
+	struct config *c = f->arg;
+	struct apply *ap = &c->apply;
+	struct instant now = loop_now();
+	int r = nftwatch_read(&ap->rules_watch);
+
+	(void)events;
+	if (r < 0) {
+		loop_del_fd(&c->loop, f);
+		nftwatch_close(&ap->rules_watch);
+		eventlog_add(&c->log, LOG_ERROR,
+			"changes of the rules cannot be heard any more: %s", strerror(-r));
+		return;
+	}
+	if (r == 0 || !ap->rules_loaded)
+		return;
+	if (instant_sub(now, ap->rules_told) > TOLD_AGAIN_NS)
+		eventlog_add(&c->log, LOG_WARN,
+			"table inet " TW_NFT_TABLE " was changed by %s: loading the rules again",
+			ap->rules_watch.by);
+	ap->rules_told = now;
+	ap->rules_loaded = false;
+	apply_run(c);
+}
+
+static int
+apply_watch_rules(struct config *c)
+{
+	struct apply *ap = &c->apply;
+	int r = nftwatch_open(&ap->rules_watch);
+
+	if (r == 0)
+		r = loop_add_fd(&c->loop, &ap->rules_fd, ap->rules_watch.fd, EPOLLIN);
+	if (r < 0)
+		eventlog_add(&c->log, LOG_ERROR, "changes of the rules cannot be heard: %s",
+			strerror(-r));
+	return r;
 }
 
 static int
@@ -162,6 +205,8 @@ apply_open(struct config *c, const int *setup_fds)
 	memset(ap, 0, sizeof(*ap));
 	ap->report.arena = &ap->arena;
 	ap->watch_fd = (struct loop_fd){.fd = -1, .fn = apply_watch_ready, .arg = c};
+	ap->rules_fd = (struct loop_fd){.fd = -1, .fn = apply_rules_ready, .arg = c};
+	ap->rules_watch.fd = -1;
 	ap->timer.fn = apply_timer;
 	ap->timer.arg = c;
 	r = netapply_open(&ap->net, c->opts->run, setup_fds[SETUP_CONFIG_GATE_IN],
@@ -171,7 +216,8 @@ apply_open(struct config *c, const int *setup_fds)
 			strerror(-r));
 		return r;
 	}
-	return apply_watch(c);
+	r = apply_watch_rules(c);
+	return r < 0 ? r : apply_watch(c);
 }
 
 void
@@ -207,6 +253,8 @@ apply_close(struct config *c)
 	loop_timer_stop(&c->loop, &c->apply.timer);
 	loop_del_fd(&c->loop, &c->apply.watch_fd);
 	linkwatch_close(&c->apply.watch);
+	loop_del_fd(&c->loop, &c->apply.rules_fd);
+	nftwatch_close(&c->apply.rules_watch);
 	netapply_close(&c->apply.net);
 	arena_free(&c->apply.arena);
 }

@@ -130,15 +130,25 @@ alarm_add(json_t *list, const char *fmt, ...)
 	json_array_append_new(list, json_string(text));
 }
 
+/* A NIC that is not there is told by apply.c in better words. */
+static bool
+apply_told(const struct config *c, const char *iface)
+{
+	for (size_t i = 0; i < c->apply.report.n_problems; i++)
+		if (strcmp(c->apply.report.problems[i].iface, iface) == 0)
+			return true;
+	return false;
+}
+
 static void
-port_alarms(json_t *list, const struct node_status *s)
+port_alarms(const struct config *c, json_t *list, const struct node_status *s)
 {
 	for (uint16_t i = 0; i < s->n_ports && i < IFACES_MAX; i++) {
 		const struct port_status *p = &s->ports[i];
 
-		if (!p->present)
+		if (!p->present && !apply_told(c, p->name))
 			alarm_add(list, "interface %s does not exist", p->name);
-		else if (!p->carrier)
+		else if (p->present && !p->carrier)
 			alarm_add(list, "interface %s has no carrier", p->name);
 		else if (s->peer == PEER_ALIVE && p->heard && !p->two_way)
 			alarm_add(list, "the peer does not hear us on %s", p->name);
@@ -177,7 +187,7 @@ show_alarms(const struct config *c, const struct node_status *s, struct instant 
 	if (p->valid && p->type == s->type)
 		alarm_add(list, "both nodes have NodeType %s",
 			s->type == NODE_MASTER ? "Master" : "Slave");
-	port_alarms(list, s);
+	port_alarms(c, list, s);
 	return list;
 }
 

@@ -15,6 +15,7 @@
 #include "sys/linkwatch.h"
 #include "sys/loop.h"
 #include "sys/netapply.h"
+#include "sys/nftwatch.h"
 #include "sys/store.h"
 
 /* One configuration with all that is made from it; immutable once loaded. */
@@ -46,7 +47,10 @@ struct apply {
 	struct netapply net;
 	struct linkwatch watch;
 	struct loop_fd watch_fd;
-	struct loop_timer timer; /* the next run */
+	struct nftwatch rules_watch;
+	struct loop_fd rules_fd;
+	struct instant rules_told; /* when a change by others was logged last */
+	struct loop_timer timer;   /* the next run */
 	bool rules_loaded;
 	char rules_error[256];         /* why not, as logged last */
 	struct arena arena;            /* of report */

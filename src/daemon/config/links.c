@@ -78,6 +78,8 @@ links_send_conf(struct config *c, enum proc p)
 	if (r == 0)
 		r = len ? ipcsock_send(c->links.peer[p].fd, buf, len, NULL, 0) : -EMSGSIZE;
 	sodium_memzero(buf, sizeof(buf));
+	if (r == -EPIPE || r == -ECONNRESET)
+		return -ENOTCONN; /* it has just ended: the next one is told */
 	if (r < 0 && r != -EAGAIN)
 		eventlog_add(&c->log, LOG_ERROR, "cannot tell the %s its configuration: %s",
 			proc_names[p], strerror(-r));
