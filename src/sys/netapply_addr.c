@@ -45,6 +45,14 @@ is_reshaped(const struct netapply_ctx *c, const char *dev, const struct ip_addr 
 	return false;
 }
 
+/* The protocol goes with the address when its device is renamed; the journal serves kernels that
+ * know no such protocol (before 5.18). */
+static bool
+is_ours(const struct netapply_ctx *c, const struct rtnl_addr *a, const char *key)
+{
+	return a->proto == TW_RTPROT || owned_find(&c->na->owned, OWNED_ADDR, key);
+}
+
 /* Removes ours that the plan does not have: only the reshaped ones, or all. */
 static int
 remove_stale(struct netapply_ctx *c, bool only_reshaped)
@@ -62,7 +70,7 @@ remove_stale(struct netapply_ctx *c, bool only_reshaped)
 			(only_reshaped && !is_reshaped(c, l->name, &a->prefix.addr)))
 			continue;
 		addr_key(key, l->name, &a->prefix);
-		if (!owned_find(&c->na->owned, OWNED_ADDR, key))
+		if (!is_ours(c, a, key))
 			continue;
 		err = rtnl_del_addr(&c->na->rtnl, a);
 		if (err == -EADDRNOTAVAIL ||
@@ -107,15 +115,16 @@ netapply_add_addrs(struct netapply_ctx *c)
 		const struct plan_addr *p = &c->plan->addrs[k];
 		const struct rtnl_link *l = netapply_usable(c, p->dev);
 		char key[OWNED_KEY_MAX];
-		bool there = false;
+		const struct rtnl_addr *there = NULL;
 
-		for (size_t i = 0; l && i < have.n; i++)
-			there |= have.v[i].ifindex == l->ifindex &&
-				 same_prefix(&have.v[i].prefix, &p->prefix);
+		for (size_t i = 0; l && i < have.n && !there; i++)
+			if (have.v[i].ifindex == l->ifindex &&
+				same_prefix(&have.v[i].prefix, &p->prefix))
+				there = &have.v[i];
 		if (l && !there)
 			add_addr(c, p, l);
 		addr_key(key, p->dev, &p->prefix);
-		if (there && !owned_find(&c->na->owned, OWNED_ADDR, key))
+		if (there && !is_ours(c, there, key))
 			netapply_problem(c, p->dev,
 				"%s stands there already and was not put there by Twinwall; take "
 				"it out "

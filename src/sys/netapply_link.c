@@ -118,6 +118,23 @@ set_nic_mtu(struct netapply_ctx *c, const struct rtnl_link *l, uint32_t mtu)
 	c->stale = true;
 }
 
+/* The MTU that a NIC had before a plan wanted another one. */
+static void
+restore_mtu(struct netapply_ctx *c, const struct rtnl_link *l)
+{
+	const struct owned_entry *e = owned_find(&c->na->owned, OWNED_MTU, l->name);
+	uint32_t mtu = e ? (uint32_t)strtoul(e->value, NULL, 10) : 0;
+
+	if (!e)
+		return;
+	if (l->mtu != mtu) {
+		netapply_done(c, rtnl_set_link_mtu(&c->na->rtnl, l->ifindex, mtu), l->name,
+			"setting the MTU of %s back to %u", l->name, mtu);
+		c->stale = true;
+	}
+	owned_remove(&c->na->owned, OWNED_MTU, l->name);
+}
+
 void
 netapply_prepare_nics(struct netapply_ctx *c)
 {
@@ -134,9 +151,11 @@ netapply_prepare_nics(struct netapply_ctx *c)
 			continue;
 		}
 		netapply_sysctls(c, n->dev);
+		raise_nic(c, l);
 		if (n->mtu)
 			set_nic_mtu(c, l, n->mtu);
-		raise_nic(c, l);
+		else
+			restore_mtu(c, l);
 	}
 }
 
@@ -146,25 +165,20 @@ netapply_restore_nics(struct netapply_ctx *c)
 {
 	struct owned *o = &c->na->owned;
 
-	for (size_t i = o->n; i-- > 0;) {
-		struct owned_entry e = *o->e[i];
-		const struct plan_nic *n = netapply_nic(c, e.key);
-		const struct rtnl_link *l = rtnl_link_by_name(&c->links, e.key);
-		bool mtu = e.kind == OWNED_MTU && (!n || n->mtu == 0);
-		bool nic = e.kind == OWNED_NIC && !n;
+	for (size_t i = 0; i < c->links.n; i++) {
+		const struct rtnl_link *l = &c->links.v[i];
+		const struct owned_entry *e = owned_find(o, OWNED_NIC, l->name);
 
-		if (!mtu && !nic)
+		if (netapply_nic(c, l->name))
 			continue;
-		if (l && mtu && l->mtu != (uint32_t)atoi(e.value))
-			netapply_done(c,
-				rtnl_set_link_mtu(
-					&c->na->rtnl, l->ifindex, (uint32_t)atoi(e.value)),
-				l->name, "setting the MTU of %s back", l->name);
-		if (l && nic && strstr(e.value, " down") && atoi(e.value) == l->ifindex &&
+		restore_mtu(c, l);
+		if (!e)
+			continue;
+		if (strstr(e->value, " down") && atoi(e->value) == l->ifindex &&
 			(l->flags & IFF_UP))
 			netapply_done(c, rtnl_set_link_up(&c->na->rtnl, l->ifindex, false), l->name,
 				"setting %s down again", l->name);
-		owned_remove(o, e.kind, e.key);
+		owned_remove(o, OWNED_NIC, l->name);
 	}
 }
 

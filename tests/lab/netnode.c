@@ -253,6 +253,8 @@ command(char **w, unsigned n)
 		cmd_watch(w);
 	else if (strcmp(w[0], "drop") == 0)
 		cmd_drop();
+	else if (strcmp(w[0], "nogate") == 0)
+		net.prog_in = net.prog_out = gate.map;
 	else if (strcmp(w[0], "newgate") == 0)
 		load_gate();
 	else

@@ -102,5 +102,13 @@ class NetNode(Machine):
         self.process.wait()
 
     def journal(self):
-        with open(os.path.join(self.disk, "owned")) as f:
-            return f.read()
+        """What the journal says is ours now: {"kind key": value}."""
+        live = {}
+        with open(os.path.join(self.disk, "owned"), encoding="utf-8") as f:
+            for line in f.read().splitlines()[1:]:
+                key, _, value = line[2:].partition("\t")
+                if line[0] == "+":
+                    live[key] = value
+                else:
+                    del live[key]
+        return live

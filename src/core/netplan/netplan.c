@@ -129,7 +129,7 @@ static void
 nic_sysctls(struct build *b, const struct conf_iface *i)
 {
 	static const struct setting v4[] = {{"forwarding", "0"}, {"rp_filter", "0"},
-		{"arp_filter", "0"}, {"accept_local", "1"}};
+		{"arp_filter", "0"}, {"accept_local", "1"}, {"promote_secondaries", "1"}};
 	static const struct setting sync4[] = {{"forwarding", "0"}};
 	static const struct setting v6[] = {
 		{"disable_ipv6", "0"}, {"forwarding", "0"}, {"accept_ra", "0"}};
