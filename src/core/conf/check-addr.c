@@ -213,13 +213,16 @@ group_term(struct check *c, const struct conf_object *o, unsigned depth, struct 
 	return false;
 }
 
-bool
-resolve_ha_pair(
-	struct check *c, const struct conf_object *o, struct ip_prefix pair[2], bool with_prefix[2])
+/* In a rule such an object means both addresses. */
+static bool
+ha_term(struct check *c, const struct conf_object *o, struct addr_term *out)
 {
 	static const char *const props[] = {"Master", "Slave"};
+	struct ha_pair *pair = arena_new(c->a, struct ha_pair);
+	struct ranges v = {0};
 	struct addr_term t;
 
+	v.r = arena_array(c->a, struct ip_range, 2);
 	for (unsigned i = 0; i < 2; i++) {
 		if (!candidate_value(o, props[i]) || !resolve_item(c, o, props[i], 0, 0, &t))
 			return false;
@@ -227,28 +230,12 @@ resolve_ha_pair(
 			check_fail(c, o, props[i], 0, "is a range: one address must stand here");
 			return false;
 		}
-		pair[i] = t.prefix;
-		with_prefix[i] = t.with_prefix;
+		pair->addr[i] = t.prefix;
+		pair->with_prefix[i] = t.with_prefix;
+		v.r[v.n++] = (struct ip_range){t.prefix.addr, t.prefix.addr};
 	}
-	return true;
-}
-
-/* In a rule: both addresses. */
-static bool
-ha_term(struct check *c, const struct conf_object *o, struct addr_term *out)
-{
-	struct ip_prefix pair[2];
-	struct ranges v = {0};
-	bool with[2];
-
-	if (!resolve_ha_pair(c, o, pair, with))
-		return false;
-	v.r = arena_array(c->a, struct ip_range, 2);
-	v.n = 2;
-	for (unsigned i = 0; i < 2; i++)
-		v.r[i] = (struct ip_range){pair[i].addr, pair[i].addr};
-	*out = (struct addr_term){.set = ranges_to_set(c, &v)};
 	c->ranges += 2;
+	*out = (struct addr_term){.set = ranges_to_set(c, &v), .pair = pair};
 	return true;
 }
 
@@ -280,6 +267,14 @@ resolve_object(struct check *c, struct conf_object *o, unsigned depth)
 	o->visit = VISIT_DONE;
 	o->resolved = ok ? t : NULL;
 	return o->resolved;
+}
+
+const struct ha_pair *
+resolve_ha_pair(struct check *c, struct conf_object *o)
+{
+	const struct addr_term *t = resolve_object(c, o, 0);
+
+	return t ? t->pair : NULL;
 }
 
 /* lan_ip and the like. False when the name is none of those of an interface that exists or existed.
@@ -437,26 +432,26 @@ addr_prefix_fault(const struct ip_prefix *p)
 
 /* An IP4HAAddress must be two different addresses that nodes can have (S55, S95). */
 static void
-check_ha_object(struct check *c, const struct conf_object *o)
+check_ha_object(struct check *c, struct conf_object *o)
 {
 	static const char *const props[] = {"Master", "Slave"};
-	struct ip_prefix pair[2];
+	const struct ha_pair *pair = resolve_ha_pair(c, o);
 	char buf[IP_TEXT_MAX];
-	bool with[2];
 
-	if (!o->resolved || !resolve_ha_pair(c, o, pair, with))
+	if (!pair)
 		return;
 	for (unsigned i = 0; i < 2; i++) {
+		const struct ip_prefix *p = &pair->addr[i];
 		const char *fault =
-			with[i] ? addr_prefix_fault(&pair[i]) : addr_fault(&pair[i].addr);
+			pair->with_prefix[i] ? addr_prefix_fault(p) : addr_fault(&p->addr);
 
 		if (fault)
-			check_fail(c, o, props[i], 0, "%s %s", ip_fmt(&pair[i].addr, buf), fault);
+			check_fail(c, o, props[i], 0, "%s %s", ip_fmt(&p->addr, buf), fault);
 	}
-	if (ip_equal(&pair[0].addr, &pair[1].addr))
+	if (ip_equal(&pair->addr[0].addr, &pair->addr[1].addr))
 		check_fail(c, o, "Slave", 0,
 			"%s is the master's address, too: the two nodes must differ",
-			ip_fmt(&pair[1].addr, buf));
+			ip_fmt(&pair->addr[1].addr, buf));
 }
 
 void

@@ -76,6 +76,7 @@ build_table(struct check *c)
 
 	c->ifaces = arena_array(c->a, struct conf_iface, n);
 	c->iface_objects = arena_array(c->a, struct conf_object *, n);
+	c->incomplete = arena_array(c->a, bool, n);
 	c->n_ifaces = n;
 	candidate_each(c->cand, TYPE_IFACE, o)
 	{
@@ -211,7 +212,8 @@ shared_addr(struct check *c, const struct conf_object *o, const char *prop, size
 	return true;
 }
 
-static void
+/* False when an address had an error. */
+static bool
 iface_shared(struct check *c, const struct conf_object *o, struct conf_iface *f)
 {
 	static const char *const props[] = {"IPAddress", "IP6Address"};
@@ -233,6 +235,7 @@ iface_shared(struct check *c, const struct conf_object *o, struct conf_iface *f)
 	}
 	if (f->mtu && f->mtu < 1280 && candidate_value(o, "IP6Address"))
 		check_fail(c, o, "MTU", 0, "IPv6 needs at least 1280 bytes");
+	return f->n_shared == n;
 }
 
 /* The network of a shared address that holds a; NULL when there is none. */
@@ -260,6 +263,8 @@ private_prefix(struct check *c, const struct conf_object *o, const struct conf_i
 		return false; /* reported at the object */
 	ip_fmt(&p->addr, addr);
 	if (!net && !with_prefix) {
+		if (check_is_incomplete(c, f))
+			return false;
 		check_fail(c, o, prop, 0,
 			"%s of %s lies in no shared network of %s: correct it, or write it with "
 			"its "
@@ -284,20 +289,24 @@ private_prefix(struct check *c, const struct conf_object *o, const struct conf_i
 
 static bool
 iface_private(struct check *c, const struct conf_object *o, const struct conf_iface *f,
-	const char *prop, struct ip_prefix pair[2])
+	const char *prop, struct ip_prefix out[2])
 {
 	const struct candidate_value *v = candidate_value(o, prop);
-	const struct conf_object *ha;
-	bool with[2], ok = true;
+	const struct ha_pair *pair;
+	struct conf_object *ha;
+	bool ok = true;
 
 	if (!v || strcmp(v->items[0].text, "localhost") == 0)
 		return false;
 	ha = check_ref(c, o, prop, 0);
-	if (!ha || !resolve_ha_pair(c, ha, pair, with))
+	pair = ha ? resolve_ha_pair(c, ha) : NULL;
+	if (!pair)
 		return false;
-	for (unsigned n = 0; n < 2; n++)
-		ok = private_prefix(c, o, f, prop, with[n], &pair[n]) && ok;
-	if (ok && !ip_prefix_contains(&pair[0], &pair[1].addr))
+	for (unsigned n = 0; n < 2; n++) {
+		out[n] = pair->addr[n];
+		ok = private_prefix(c, o, f, prop, pair->with_prefix[n], &out[n]) && ok;
+	}
+	if (ok && !ip_prefix_contains(&out[0], &out[1].addr))
 		check_warn(c, o, prop, 0,
 			"Master and Slave of %s are in different networks: the nodes can't reach "
 			"each other there",
@@ -314,7 +323,7 @@ check_iface_addrs(struct check *c)
 
 		if (f->sync)
 			continue;
-		iface_shared(c, o, f);
+		c->incomplete[i] = !iface_shared(c, o, f);
 		f->has_private4 = iface_private(c, o, f, "PrivateIP", f->private4);
 		f->has_private6 = iface_private(c, o, f, "PrivateIP6", f->private6);
 	}

@@ -65,7 +65,7 @@ route_gateway(struct check *c, const struct conf_object *o, const struct conf_if
 	if (is_own)
 		check_fail(
 			c, o, "Gateway", 0, "%s is the firewall's own address on %s", buf, f->name);
-	else if (!on_link)
+	else if (!on_link && !check_is_incomplete(c, f))
 		check_fail(c, o, "Gateway", 0, "%s is in no network of %s", buf, f->name);
 	return on_link && !is_own;
 }

@@ -61,7 +61,7 @@ check_outgoing(const struct rule_check *k)
 
 		for (size_t i = 0; i < f->n_shared; i++)
 			has = has || f->shared[i].addr.family == family;
-		if (covers(k, family) && !has)
+		if (covers(k, family) && !has && !check_is_incomplete(k->c, f))
 			check_fail(k->c, k->o, "DestinationInterface", 0,
 				"the rule matches %s, but %s has no shared %s address to send "
 				"from: "

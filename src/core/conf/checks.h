@@ -25,11 +25,19 @@ struct check {
 	struct conf_model *m;
 	struct conf_iface *ifaces;          /* sorted by index; conf_object.resolved points here */
 	struct conf_object **iface_objects; /* beside ifaces */
+	bool *incomplete;                   /* beside ifaces: a shared address had an error */
 	size_t n_ifaces;
 	struct check_gone *gone;
 	unsigned suggestions; /* budget */
 	size_t ranges;        /* used so far, of RANGES_MAX */
 };
+
+/* What is missing at such an interface may be what had the error: no second one is told. */
+static inline bool
+check_is_incomplete(const struct check *c, const struct conf_iface *f)
+{
+	return c->incomplete[f - c->ifaces];
+}
 
 #define ITEM_NONE SIZE_MAX
 
@@ -53,6 +61,12 @@ struct conf_object *check_ref(
 void check_missing(struct check *c, const struct conf_object *o, const char *prop, size_t item,
 	enum schema_space space, const char *name);
 
+/* Master and Slave of an IP4HAAddress or IP6HAAddress. */
+struct ha_pair {
+	struct ip_prefix addr[2];
+	bool with_prefix[2]; /* written with /len */
+};
+
 /* What an address value means. */
 struct addr_term {
 	struct addr_set set;
@@ -60,6 +74,7 @@ struct addr_term {
 		prefix;   /* one address or network, host bits kept; family 0: more than that */
 	bool with_prefix; /* written with /len */
 	unsigned depth;   /* groups within */
+	const struct ha_pair *pair; /* NULL: not such an object */
 };
 
 /* One value, or all values of a property together. False after an error (reported). */
@@ -73,9 +88,8 @@ bool resolve_one_addr(
 /* FAMILY_4, FAMILY_6 bits. */
 unsigned addr_set_families(const struct addr_set *s);
 bool addr_set_contains(const struct addr_set *s, const struct ip_addr *a);
-/* Master and Slave of an IP4HAAddress or IP6HAAddress; with_prefix as written. */
-bool resolve_ha_pair(struct check *c, const struct conf_object *o, struct ip_prefix pair[2],
-	bool with_prefix[2]);
+/* The pair of such an object; NULL when it has an error (reported). */
+const struct ha_pair *resolve_ha_pair(struct check *c, struct conf_object *o);
 
 /* The service that a property names; NULL after an error. */
 const struct conf_service *resolve_service(
