@@ -392,13 +392,11 @@ test_users(void **state)
 static void
 test_schema(void **state)
 {
-	schema_each_type(t)
-	{
+	schema_each_type (t) {
 		assert_ptr_equal(schema_type_find(t->name), t);
 		assert_non_null(t->help);
 		assert_int_equal(t->singleton, t->space == SPACE_NONE);
-		schema_each_prop(t, p)
-		{
+		schema_each_prop (t, p) {
 			struct arena a = ARENA_INIT;
 			const char *message = NULL;
 

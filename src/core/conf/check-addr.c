@@ -460,8 +460,7 @@ check_addrs(struct check *c)
 	static const enum schema_id types[] = {TYPE_IP4, TYPE_IP6, TYPE_HA4, TYPE_HA6, TYPE_GROUP};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		candidate_each(c->cand, types[i], o)
-		{
+		candidate_each (c->cand, types[i], o) {
 			size_t len = 0;
 			const char *iface;
 
@@ -474,8 +473,7 @@ check_addrs(struct check *c)
 			if (candidate_find(c->cand, SPACE_IFACE, iface))
 				check_fail(c, o, NULL, ITEM_NONE,
 					"the name belongs to EthernetInterface %s, whose address "
-					"or "
-					"network it is: choose another",
+					"or network it is: choose another",
 					iface);
 		}
 	}

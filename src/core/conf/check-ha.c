@@ -67,13 +67,11 @@ check_enabled(struct check *c, const struct conf_object *o, const struct conf_ha
 	if (ha->cluster_id == 0)
 		check_warn(c, o, "ClusterID", 0,
 			"0 is everybody's default: a second cluster on the same wires would have "
-			"the "
-			"same MAC addresses; choose another number");
+			"the same MAC addresses; choose another number");
 	if (!ha->unique_shared_mac)
 		check_warn(c, o, "UseUniqueSharedMAC", 0,
 			"all interfaces share one MAC address, which confuses some switches in "
-			"ways "
-			"that are hard to find");
+			"ways that are hard to find");
 	for (size_t i = 0; i < c->n_ifaces; i++) {
 		weights += c->ifaces[i].weight;
 		others += !c->ifaces[i].sync;

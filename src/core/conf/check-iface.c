@@ -17,8 +17,7 @@ assign_indexes(struct check *c)
 			       schema_types[TYPE_IFACE].props);
 	unsigned next = 1;
 
-	candidate_each(c->cand, TYPE_IFACE, o)
-	{
+	candidate_each (c->cand, TYPE_IFACE, o) {
 		unsigned i = candidate_uint(o, "MACIndex");
 
 		if (i && taken[i])
@@ -27,8 +26,7 @@ assign_indexes(struct check *c)
 		else if (i)
 			taken[i] = o;
 	}
-	candidate_each(c->cand, TYPE_IFACE, o)
-	{
+	candidate_each (c->cand, TYPE_IFACE, o) {
 		struct candidate_value *v;
 		struct candidate_item *item;
 
@@ -78,8 +76,7 @@ build_table(struct check *c)
 	c->iface_objects = arena_array(c->a, struct conf_object *, n);
 	c->incomplete = arena_array(c->a, bool, n);
 	c->n_ifaces = n;
-	candidate_each(c->cand, TYPE_IFACE, o)
-	{
+	candidate_each (c->cand, TYPE_IFACE, o) {
 		unsigned i = candidate_uint(o, "MACIndex");
 
 		if (i && !at[i])
@@ -88,8 +85,7 @@ build_table(struct check *c)
 	for (unsigned i = 1; i <= IFACES_MAX; i++)
 		if (at[i])
 			c->iface_objects[k++] = at[i];
-	candidate_each(c->cand, TYPE_IFACE, o)
-	{
+	candidate_each (c->cand, TYPE_IFACE, o) {
 		unsigned i = candidate_uint(o, "MACIndex");
 
 		if (i && at[i] == o && !placed[i])
@@ -267,8 +263,7 @@ private_prefix(struct check *c, const struct conf_object *o, const struct conf_i
 			return false;
 		check_fail(c, o, prop, 0,
 			"%s of %s lies in no shared network of %s: correct it, or write it with "
-			"its "
-			"prefix",
+			"its prefix",
 			addr, ha, f->name);
 		return false;
 	}

@@ -12,8 +12,7 @@ warn_unreachable(struct check *c, const struct conf_object *o, const struct ifac
 		if (!ref->iface->has_private4 && !ref->iface->has_private6)
 			check_warn(c, o, "Interface", 0,
 				"%s has no private addresses (PrivateIP=localhost), so the nodes "
-				"can't "
-				"be reached there",
+				"can't be reached there",
 				ref->iface->name);
 		return;
 	}
@@ -34,8 +33,7 @@ check_mgmt(struct check *c)
 		arena_array(c->a, struct conf_mgmt, candidate_count(c->cand, TYPE_MGMT));
 
 	c->m->mgmt = list;
-	candidate_each(c->cand, TYPE_MGMT, o)
-	{
+	candidate_each (c->cand, TYPE_MGMT, o) {
 		struct conf_mgmt *m = &list[c->m->n_mgmt];
 		const struct candidate_value *v = candidate_value(o, "Access");
 		struct addr_term t;

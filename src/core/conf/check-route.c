@@ -91,8 +91,7 @@ check_routes(struct check *c)
 	char buf[IP_TEXT_MAX];
 
 	c->m->routes = list;
-	candidate_each(c->cand, TYPE_ROUTE, o)
-	{
+	candidate_each (c->cand, TYPE_ROUTE, o) {
 		struct conf_route *r = &list[c->m->n_routes];
 		struct iface_ref ref;
 		bool ok;

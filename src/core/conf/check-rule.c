@@ -64,8 +64,7 @@ check_outgoing(const struct rule_check *k)
 		if (covers(k, family) && !has && !check_is_incomplete(k->c, f))
 			check_fail(k->c, k->o, "DestinationInterface", 0,
 				"the rule matches %s, but %s has no shared %s address to send "
-				"from: "
-				"give it one, or NATSenderAddress",
+				"from: give it one, or NATSenderAddress",
 				family_text(family), f->name, family_text(family));
 	}
 }
@@ -95,8 +94,7 @@ check_sender(const struct rule_check *k)
 				(f->has_private6 && ip_equal(&f->private6[n].addr, a))) {
 				check_fail(k->c, k->o, "NATSenderAddress", 0,
 					"%s is a private address of one node on %s: it can't move "
-					"to "
-					"the other node",
+					"to the other node",
 					buf, f->name);
 				return;
 			}
@@ -222,8 +220,7 @@ check_rules(struct check *c)
 	uint32_t index = 0;
 
 	c->m->rules = list;
-	candidate_each(c->cand, TYPE_RULE, o)
-	{
+	candidate_each (c->cand, TYPE_RULE, o) {
 		struct conf_rule *r = &list[c->m->n_rules];
 		struct rule_check k = {.c = c, .o = o, .r = r};
 

@@ -197,5 +197,6 @@ check_services(struct check *c)
 	unsigned nested;
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		candidate_each(c->cand, types[i], o) resolve_object(c, o, 0, &nested);
+		candidate_each (c->cand, types[i], o)
+			resolve_object(c, o, 0, &nested);
 }

@@ -103,8 +103,10 @@ missing_hint(
 		suggest_offer(&s, arena_printf(c->a, "%s_ip", c->ifaces[i].name));
 		suggest_offer(&s, arena_printf(c->a, "%s_net", c->ifaces[i].name));
 	}
-	schema_each_type(t) if (p->refs & (1u << schema_type_id(t)))
-		candidate_each(c->cand, schema_type_id(t), o) suggest_offer(&s, o->name);
+	schema_each_type (t)
+		if (p->refs & (1u << schema_type_id(t)))
+			candidate_each (c->cand, schema_type_id(t), o)
+				suggest_offer(&s, o->name);
 	return suggest_text(c->a, &s);
 }
 
@@ -131,8 +133,7 @@ types_text(struct arena *a, unsigned refs)
 {
 	const char *text = "";
 
-	schema_each_type(t)
-	{
+	schema_each_type (t) {
 		unsigned bit = 1u << schema_type_id(t);
 
 		if (!(refs & bit))
@@ -222,10 +223,8 @@ conf_check(struct arena *a, struct conf_candidate *cand, struct conf_errors *err
 	const char *shared;
 
 	c.m = arena_new(a, struct conf_model);
-	schema_each_type(t)
-	{
-		candidate_each(cand, schema_type_id(t), o)
-		{
+	schema_each_type (t) {
+		candidate_each (cand, schema_type_id(t), o) {
 			o->resolved = NULL;
 			o->visit = 0;
 			check_required(&c, o);

@@ -52,8 +52,7 @@ void check_warn(struct check *c, const struct conf_object *o, const char *prop, 
 
 /*
  * The live object that value `item` of property `prop` names, of a type that the property allows;
- * NULL with an error. Words that the property allows beside objects are for the caller to see
- * first.
+ * NULL with an error. The caller looks for words that the property allows first.
  */
 struct conf_object *check_ref(
 	struct check *c, const struct conf_object *o, const char *prop, size_t item);
@@ -70,10 +69,9 @@ struct ha_pair {
 /* What an address value means. */
 struct addr_term {
 	struct addr_set set;
-	struct ip_prefix
-		prefix;   /* one address or network, host bits kept; family 0: more than that */
-	bool with_prefix; /* written with /len */
-	unsigned depth;   /* groups within */
+	struct ip_prefix prefix;    /* one address or network, host bits kept; else family 0 */
+	bool with_prefix;           /* written with /len */
+	unsigned depth;             /* groups within */
 	const struct ha_pair *pair; /* NULL: not such an object */
 };
 

@@ -64,8 +64,7 @@ static void
 diff_deletions(struct text *t, const struct conf_candidate *from, const struct conf_candidate *to,
 	const struct schema_type *st)
 {
-	candidate_each(from, schema_type_id(st), o)
-	{
+	candidate_each (from, schema_type_id(st), o) {
 		if (candidate_get(to, st, o->name))
 			continue;
 		show_head(t, "delete", o);
@@ -87,8 +86,7 @@ static void
 diff_unordered(struct text *t, const struct conf_candidate *from, const struct conf_candidate *to,
 	const struct schema_type *st)
 {
-	candidate_each(to, schema_type_id(st), o)
-	{
+	candidate_each (to, schema_type_id(st), o) {
 		const struct conf_object *x = candidate_get(from, st, o->name);
 
 		if (x)
@@ -163,9 +161,9 @@ order_init(struct arena *a, struct order *l, const struct conf_candidate *from,
 
 	*l = (struct order){0};
 	l->last = &l->head;
-	candidate_each(to, schema_type_id(st), o) o->place = arena_new(a, struct diff_place);
-	candidate_each(from, schema_type_id(st), o)
-	{
+	candidate_each (to, schema_type_id(st), o)
+		o->place = arena_new(a, struct diff_place);
+	candidate_each (from, schema_type_id(st), o) {
 		const struct conf_object *y = candidate_get(to, st, o->name);
 
 		if (!y)
@@ -173,7 +171,9 @@ order_init(struct arena *a, struct order *l, const struct conf_candidate *from,
 		y->place->rank = ++rank;
 		order_insert(l, y->place, l->last);
 	}
-	candidate_each(to, schema_type_id(st), o) if (o->place->rank) common[n++] = o->place;
+	candidate_each (to, schema_type_id(st), o)
+		if (o->place->rank)
+			common[n++] = o->place;
 	mark_stays(a, common, n);
 }
 
@@ -186,8 +186,7 @@ diff_ordered(struct text *t, const struct conf_candidate *from, const struct con
 
 	order_init(t->a, &l, from, to, st);
 	after = &l.head;
-	candidate_each(to, schema_type_id(st), o)
-	{
+	candidate_each (to, schema_type_id(st), o) {
 		const struct conf_object *x = candidate_get(from, st, o->name);
 		struct diff_place *p = o->place;
 
@@ -213,11 +212,11 @@ candidate_diff(struct arena *a, const struct conf_candidate *from, const struct 
 	for (size_t i = _TYPE_MAX; i-- > 0;)
 		if (!schema_types[i].singleton)
 			diff_deletions(&t, from, to, &schema_types[i]);
-	schema_each_type(st)
-	{
+	schema_each_type (st) {
 		bool ordered = false;
 
-		schema_each_prop(st, p) ordered = ordered || p->position;
+		schema_each_prop (st, p)
+			ordered = ordered || p->position;
 		if (st->singleton)
 			diff_singleton(&t, from, to, st);
 		else if (ordered)

@@ -118,13 +118,11 @@ scan_bare(struct scan *s, const char *stop, const char **text)
 
 	while (s->p < s->end && !is_blank(*s->p) && !strchr(stop, *s->p)) {
 		if (*s->p == '#')
-			return fail(s,
-				"'#' inside a word: put a blank before a comment, or the value "
-				"in double quotes");
+			return fail(s, "'#' inside a word: put a blank before a comment, or the "
+				       "value in double quotes");
 		if (*s->p == '"')
-			return fail(s,
-				"'\"' inside a word: put the whole value in double quotes and "
-				"write \\\" inside");
+			return fail(s, "'\"' inside a word: put the whole value in double quotes "
+				       "and write \\\" inside");
 		s->p++;
 	}
 	*text = arena_strndup(s->a, from, (size_t)(s->p - from));

@@ -60,7 +60,8 @@ statement_type(struct statement *st)
 
 	if (t && !w->assign)
 		return t;
-	schema_each_type(each) suggest_offer(&s, each->name);
+	schema_each_type (each)
+		suggest_offer(&s, each->name);
 	refuse(st, w->column, NULL, "unknown type %s%s", quote(st, w->text),
 		suggest_text(&st->p->scratch, &s));
 	return NULL;
@@ -104,7 +105,8 @@ statement_prop(struct statement *st, const struct lex_word *w)
 
 	if (p)
 		return p;
-	schema_each_prop(st->type, each) suggest_offer(&s, each->name);
+	schema_each_prop (st->type, each)
+		suggest_offer(&s, each->name);
 	refuse(st, w->column, NULL, "%s has no property %s%s", st->type->name, quote(st, w->text),
 		suggest_text(&st->p->scratch, &s));
 	return NULL;
@@ -293,7 +295,7 @@ statement_object(struct statement *st)
 	} else if (other) {
 		refuse(st, column, NULL, "'%s' is of type %s", st->name, other->type->name);
 	} else {
-		candidate_each(st->p->cand, schema_type_id(st->type), each)
+		candidate_each (st->p->cand, schema_type_id(st->type), each)
 			suggest_offer(&s, each->name);
 		refuse(st, column, NULL, "no %s is called %s%s", st->type->name,
 			quote(st, st->name), suggest_text(&st->p->scratch, &s));

@@ -46,8 +46,7 @@ static const struct schema_prop props_ha[] = {
 	BOOL("Enabled", "No", "Work as one firewall together with a second node."),
 	INT("ClusterID", 0, 65535, NULL, "0",
 		"Number of this cluster; must differ from that of any other cluster on the same "
-		"wires, as "
-		"the shared MAC addresses are made from it."),
+		"wires, as the shared MAC addresses are made from it."),
 	{.name = "NodeType",
 		.kind = KIND_ENUM,
 		.words = words_node,
@@ -71,14 +70,12 @@ static const struct schema_prop props_ha[] = {
 		.words = words_profile,
 		.dflt = "Normal",
 		.help = "Sets HeartbeatInterval and HAFailoverTime: Normal 10 and 50 ms, Fast 2 "
-			"and 10 ms, "
-			"Wan 100 and 500 ms. Values given explicitly win."},
+			"and 10 ms, Wan 100 and 500 ms. Values given explicitly win."},
 	INT("HeartbeatInterval", 1, 10000, "ms", NULL,
 		"Time between two heartbeats; not set: as Profile says."),
 	INT("HAFailoverTime", 3, 60000, "ms", NULL,
 		"Silence after which the peer is taken for dead; at least three "
-		"HeartbeatIntervals; not "
-		"set: as Profile says."),
+		"HeartbeatIntervals; not set: as Profile says."),
 	INT("InitialSilence", 2, 600, "s", "5",
 		"How long a starting node listens before it may become active alone."),
 	INT("SendGratuitousARP", 0, 86400, "s", "60",
@@ -95,8 +92,7 @@ static const struct schema_prop props_ha[] = {
 		"Give each interface a shared MAC address of its own; No can confuse switches."),
 	BOOL("DeactivateBeforeReconf", "Yes",
 		"Let the peer take over before an active node applies a new configuration that "
-		"disturbs "
-		"traffic."),
+		"disturbs traffic."),
 	INT("ReconfFailoverTime", 0, 600, "s", "0",
 		"Silence allowed to a peer that applies a configuration; 0: as always."),
 	{.name = "ActiveIfEqual",
@@ -110,8 +106,7 @@ static const struct schema_prop props_ha[] = {
 		"are."),
 	BOOL("FailoverMembersHaveWeight", "No",
 		"Lower the quality when one member of a redundancy aggregate is lost, not only "
-		"when all "
-		"are."),
+		"when all are."),
 	BOOL("TPMQualityIncluded", "No", "Count the state of the TPM in the quality."),
 	COMMENTS,
 };
@@ -214,16 +209,14 @@ static const struct schema_prop props_iface[] = {
 		.families = FAMILY_4,
 		.refs = REF(IP4),
 		.help = "Shared IPv4 addresses with prefix, held by the active node; the first is "
-			"the "
-			"interface's own (NAME_ip, NAME_net)."},
+			"the interface's own (NAME_ip, NAME_net)."},
 	{.name = "PrivateIP",
 		.kind = KIND_REF,
 		.refs = REF(HA4),
 		.words = words_localhost,
 		.dflt = "localhost",
 		.help = "The nodes' own IPv4 addresses on this interface, an IP4HAAddress; "
-			"localhost: "
-			"none."},
+			"localhost: none."},
 	{.name = "IP6Address",
 		.kind = KIND_ADDRESS,
 		.list = true,
@@ -232,16 +225,14 @@ static const struct schema_prop props_iface[] = {
 		.families = FAMILY_6,
 		.refs = REF(IP6),
 		.help = "Shared IPv6 addresses with prefix, held by the active node; the first is "
-			"the "
-			"interface's own (NAME_ip6, NAME_net6)."},
+			"the interface's own (NAME_ip6, NAME_net6)."},
 	{.name = "PrivateIP6",
 		.kind = KIND_REF,
 		.refs = REF(HA6),
 		.words = words_localhost,
 		.dflt = "localhost",
 		.help = "The nodes' own IPv6 addresses on this interface, an IP6HAAddress; "
-			"localhost: "
-			"none."},
+			"localhost: none."},
 	INT("Weight", 0, 9999, NULL, "100",
 		"How much the loss of this interface lowers the quality; sync interfaces never "
 		"count."),
@@ -249,8 +240,7 @@ static const struct schema_prop props_iface[] = {
 	INT("MTU", 576, 65535, "bytes", NULL, "Largest packet; not set: as the device has it."),
 	INT("MACIndex", 1, IFACES_MAX, NULL, NULL,
 		"Number in the shared MAC address; assigned when the interface is added and kept, "
-		"so that "
-		"deleting another interface changes no MAC address."),
+		"so that deleting another interface changes no MAC address."),
 	COMMENTS,
 };
 
@@ -280,8 +270,7 @@ static const struct schema_prop props_icmp[] = {
 		.list = true,
 		.list_max = 64,
 		.help = "ICMP types by number or name (echo-request). Without Types and Types6 "
-			"every type "
-			"of both protocols."},
+			"every type of both protocols."},
 	{.name = "Types6",
 		.kind = KIND_ICMP_TYPE,
 		.families = FAMILY_6,
@@ -359,15 +348,13 @@ static const struct schema_prop props_rule[] = {
 		.max = INT32_MAX,
 		.position = true,
 		.help = "Place among the rules, from 1: the rule is inserted there or moved to it; "
-			"not "
-			"set: the last place. The first rule that matches decides."},
+			"not set: the last place. The first rule that matches decides."},
 	{.name = "Action",
 		.kind = KIND_ENUM,
 		.words = words_action,
 		.required = true,
 		.help = "Allow; Drop silently; Reject with an answer; NAT: allow and translate the "
-			"source; "
-			"SAT: allow and translate the destination."},
+			"source; SAT: allow and translate the destination."},
 	RULE_IFACE("SourceInterface", "Where the packet comes from; core is the firewall itself."),
 	NETWORKS("SourceNetwork", "Whom it comes from."),
 	RULE_IFACE("DestinationInterface", "Where it leaves; core is the firewall itself."),
@@ -378,9 +365,9 @@ static const struct schema_prop props_rule[] = {
 		.required = true,
 		.help = "Protocol and ports; all_services for everything."},
 	BOOL("Log", "Yes", "Write a line for each connection that the rule decides."),
-	ONE_ADDRESS("NATSenderAddress", "NAT and SAT: the source address after translation. NAT "
-					"without it: the shared address of "
-					"the outgoing interface; SAT without it: unchanged."),
+	ONE_ADDRESS("NATSenderAddress",
+		"NAT and SAT: the source address after translation. NAT without it: the shared "
+		"address of the outgoing interface; SAT without it: unchanged."),
 	ONE_ADDRESS("SATTranslateToIP", "SAT: the destination address after translation."),
 	{.name = "SATTranslateToPort",
 		.kind = KIND_PORTS,

@@ -6,14 +6,18 @@
 const struct schema_type *
 schema_type_find(const char *name)
 {
-	schema_each_type(t) if (strcmp(t->name, name) == 0) return t;
+	schema_each_type (t)
+		if (strcmp(t->name, name) == 0)
+			return t;
 	return NULL;
 }
 
 const struct schema_prop *
 schema_prop_find(const struct schema_type *t, const char *name)
 {
-	schema_each_prop(t, p) if (strcmp(p->name, name) == 0) return p;
+	schema_each_prop (t, p)
+		if (strcmp(p->name, name) == 0)
+			return p;
 	return NULL;
 }
 
@@ -24,7 +28,9 @@ schema_prop_space(const struct schema_prop *p)
 		return SPACE_NONE;
 	if (p->kind == KIND_ADDRESS)
 		return SPACE_ADDRESS;
-	schema_each_type(t) if (p->refs & (1u << schema_type_id(t))) return t->space;
+	schema_each_type (t)
+		if (p->refs & (1u << schema_type_id(t)))
+			return t->space;
 	return SPACE_NONE;
 }
 

@@ -118,8 +118,7 @@ show(struct arena *a, const struct conf_candidate *c, const char *type, const ch
 {
 	struct text t = {.a = a};
 
-	schema_each_type(st)
-	{
+	schema_each_type (st) {
 		if ((type && strcmp(type, st->name) != 0) || (part == SHOW_LOCAL && !st->singleton))
 			continue;
 		if (name && !st->singleton) {
@@ -129,7 +128,8 @@ show(struct arena *a, const struct conf_candidate *c, const char *type, const ch
 				show_object(&t, o, part, 0);
 			continue;
 		}
-		candidate_each(c, schema_type_id(st), o) show_object(&t, o, part, 0);
+		candidate_each (c, schema_type_id(st), o)
+			show_object(&t, o, part, 0);
 	}
 	return text_end(&t);
 }

@@ -39,8 +39,7 @@ user_found(struct users *u, const struct conf_object *o, const struct schema_pro
 static void
 users_of_type(struct users *u, const struct schema_type *t)
 {
-	candidate_each(u->c, schema_type_id(t), o)
-	{
+	candidate_each (u->c, schema_type_id(t), o) {
 		for (size_t k = 0; k < t->n_props; k++) {
 			const struct candidate_value *v = o->values[k];
 
@@ -62,7 +61,8 @@ candidate_users(struct arena *a, const struct conf_candidate *c, enum schema_spa
 {
 	struct users u = {a, c, space, name, "", 0, max};
 
-	schema_each_type(t) users_of_type(&u, t);
+	schema_each_type (t)
+		users_of_type(&u, t);
 	if (u.n > max)
 		u.text = arena_printf(a, "%s%sand %zu more", u.text, max ? " " : "", u.n - max);
 	return u.n ? u.text : NULL;
