@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Housekeeping in this node's own table: the sweep at the end of a bulk, the timeouts after a
+ * takeover, strict or liberal windows. Walks are paced: a part, then a pause.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "daemon/statesync/statesync.h"
+
+#define SWEEP_PARTS    8 /* in one go */
+#define SWEEP_WAIT_NS  NS_PER_MS
+#define RETIME_PARTS   1
+#define RETIME_WAIT_NS (2 * NS_PER_MS)
+#define RETIME_SLACK_S 5 /* longer than the kernel's own timeout by this much: it is ours */
+
+#define SYSCTL_DIR "/proc/sys/net/netfilter/"
+
+static void
+read_timeouts(struct aging *a)
+{
+	aging_defaults(a);
+	for (unsigned i = 0; i < _AGING_MAX; i++) {
+		const char *name = aging_name((enum aging_kind)i);
+		char path[128], text[32] = {0};
+		long v;
+		int fd;
+
+		if (!name)
+			continue;
+		snprintf(path, sizeof(path), SYSCTL_DIR "%s", name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (read(fd, text, sizeof(text) - 1) > 0 && (v = strtol(text, NULL, 10)) > 0 &&
+			v < AGING_LONG_S)
+			a->timeout_s[i] = (uint32_t)v;
+		close(fd);
+	}
+}
+
+void
+keep_init(struct statesync *s)
+{
+	struct keep *k = &s->keep;
+
+	k->walk.fd = -1;
+	k->liberal = -1;
+	k->liberal_fd = open(SYSCTL_DIR "nf_conntrack_tcp_be_liberal", O_WRONLY | O_CLOEXEC);
+	read_timeouts(&k->aging);
+}
+
+/*
+ * Window checks are strict only on a node that has been active for a while: its flows then have
+ * followed enough packets. Instant for all flows.
+ */
+static struct instant
+steer_liberal(struct statesync *s, struct instant now)
+{
+	struct keep *k = &s->keep;
+	struct instant strict_at = instant_add(k->active_since, LIBERAL_AFTER_NS);
+	bool liberal = s->part != SYNC_ACTIVE || !instant_reached(now, strict_at);
+
+	if (k->liberal != (int)liberal && k->liberal_fd >= 0 &&
+		pwrite(k->liberal_fd, liberal ? "1" : "0", 1, 0) == 1)
+		k->liberal = liberal;
+	return s->part == SYNC_ACTIVE && liberal ? strict_at : INSTANT_NEVER;
+}
+
+void
+keep_part(struct statesync *s, enum sync_part part, struct instant now)
+{
+	struct keep *k = &s->keep;
+
+	if (part == SYNC_ACTIVE && s->duty.part != SYNC_ACTIVE) {
+		k->active_since = now;
+		k->retime = true;
+	}
+	if (part == SYNC_STANDBY || part == SYNC_PREPARE)
+		k->retime = false;
+}
+
+static void
+change(struct statesync *s, enum ctnl_op op, const struct flow *f, uint32_t timeout_s)
+{
+	struct ctnl_batch *b = &s->sink.batch;
+
+	if (b->n == CTNL_BATCH)
+		ctnl_batch_run(b);
+	ctnl_batch_add(b, op, f, timeout_s);
+}
+
+static void
+sweep_flow(void *arg, enum sync_kind kind, const struct flow *f)
+{
+	struct statesync *s = arg;
+	const struct duty *d = &s->duty;
+
+	(void)kind;
+	if (!aging_unconfirmed(f->timeout_s, d->in_number, instant_sub(s->keep.now, d->in_since)))
+		return;
+	if (flow_is_local(f, &s->own) ||
+		recent_has(&s->keep.recent, flow_hash(f, s->feed.hash_key)))
+		return;
+	change(s, CTNL_DELETE, f, 0);
+	s->keep.swept++;
+}
+
+static void
+retime_flow(void *arg, enum sync_kind kind, const struct flow *f)
+{
+	struct statesync *s = arg;
+	uint32_t proper_s = aging_timeout(&s->keep.aging, f);
+
+	(void)kind;
+	if (f->timeout_s <= proper_s + RETIME_SLACK_S)
+		return; /* a packet has corrected it, or it never was ours */
+	change(s, CTNL_RETIME, f, proper_s);
+	s->keep.retimed++;
+}
+
+void
+keep_applied(struct statesync *s, const struct flow *f)
+{
+	if (s->keep.job == KEEP_SWEEP)
+		recent_add(&s->keep.recent, flow_hash(f, s->feed.hash_key));
+}
+
+static enum keep_job
+job_due(const struct statesync *s)
+{
+	if (!s->enabled)
+		return KEEP_NOTHING;
+	if (s->duty.in == IN_SWEEPING)
+		return KEEP_SWEEP;
+	return s->keep.retime ? KEEP_RETIME : KEEP_NOTHING;
+}
+
+static void
+job_done(struct statesync *s)
+{
+	if (s->keep.job == KEEP_SWEEP)
+		duty_swept(&s->duty);
+	else
+		s->keep.retime = false;
+	s->keep.job = KEEP_NOTHING;
+}
+
+/* One go of the walk. */
+static void
+walk_on(struct statesync *s)
+{
+	struct keep *k = &s->keep;
+	bool sweep = k->job == KEEP_SWEEP;
+
+	for (unsigned part = 0; part < (sweep ? SWEEP_PARTS : RETIME_PARTS); part++) {
+		int r = ctnl_walk_next(&k->walk, sweep ? sweep_flow : retime_flow, s);
+
+		ctnl_batch_run(&s->sink.batch);
+		recent_clear(&k->recent);
+		if (r == 1)
+			continue;
+		ctnl_walk_stop(&k->walk);
+		if (r == 0)
+			job_done(s);
+		return; /* after an error the next go begins again */
+	}
+}
+
+struct instant
+keep_poll(struct statesync *s, struct instant now)
+{
+	struct keep *k = &s->keep;
+	enum keep_job job = job_due(s);
+	struct instant strict_at = steer_liberal(s, now);
+
+	if (job != k->job) {
+		ctnl_walk_stop(&k->walk);
+		k->job = job;
+		k->next = now;
+	}
+	if (job == KEEP_NOTHING)
+		return strict_at;
+	if (instant_reached(now, k->next)) {
+		k->now = now;
+		k->next = instant_add(now, job == KEEP_SWEEP ? SWEEP_WAIT_NS : RETIME_WAIT_NS);
+		if (!k->walk.running) {
+			recent_clear(&k->recent);
+			if (ctnl_walk_start(&k->walk) < 0)
+				return k->next;
+		}
+		walk_on(s);
+	}
+	return instant_min(strict_at, k->next);
+}

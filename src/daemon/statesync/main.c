@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The state sync process: messages from the other processes, the loop, and the order in which
+ * things are done in a round: what came in goes to the kernel, then events, then the walk, then
+ * frames out.
+ */
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "daemon/statesync/statesync.h"
+#include "sys/ipcsock.h"
+#include "sys/sandbox.h"
+
+#define CHECK_NS   (250 * NS_PER_MS)
+#define FRAMES_MIN 64
+#define FRAMES_MAX 65536
+#define BURST_MIN  8
+
+/* A batch from the peer: records into the kernel's queue. */
+static void
+take_records(struct statesync *s, const uint8_t *records, size_t len, struct instant now)
+{
+	struct sync_decoder d;
+	struct sync_record rec;
+	enum sync_reject r;
+
+	if (s->sink.senior != duty_senior(&s->duty)) {
+		sink_flush(&s->sink);
+		s->sink.senior = !s->sink.senior;
+	}
+	sync_decode_begin(&d, records, len);
+	while ((r = sync_decode_next(&d, &rec)) == SYNC_OK) {
+		if (rec.kind != SYNC_CONTROL) {
+			if (rec.kind == SYNC_NEW) {
+				duty_seen(&s->duty);
+				if (flow_is_local(&rec.flow, &s->own))
+					continue; /* mine, whatever the peer thinks of it */
+			}
+			sink_record(&s->sink, rec.kind, &rec.flow);
+			keep_applied(s, &rec.flow);
+			continue;
+		}
+		sink_flush(&s->sink); /* a mark in the stream: what stood before it is in the
+					   kernel */
+		duty_control(&s->duty, &rec, now);
+		s->sink.lifetime_s = aging_lifetime(s->duty.in_number);
+		s->sink.senior = duty_senior(&s->duty);
+	}
+	if (r != SYNC_END)
+		s->stream.count.rejected++;
+}
+
+static void
+on_payload(void *arg, enum frame_kind kind, const uint8_t *payload, size_t len, struct instant now)
+{
+	struct statesync *s = arg;
+	const uint8_t *records;
+	enum stream_news news;
+	size_t n;
+
+	stream_input(&s->stream, now, kind, payload, len, &news);
+	if (news == STREAM_RESTARTED) { /* the sessions do not match: begin both anew */
+		link_restart(&s->link, &s->conf);
+		duty_session_down(&s->duty);
+		stream_reset(&s->stream);
+		return;
+	}
+	while (stream_deliver(&s->stream, &records, &n))
+		take_records(s, records, n, now);
+}
+
+static void
+on_session(void *arg, struct instant now)
+{
+	struct statesync *s = arg;
+
+	(void)now;
+	sink_flush(&s->sink);
+	stream_reset(&s->stream);
+	duty_session_up(&s->duty);
+}
+
+/* Control records that duty wants on the stream. */
+static void
+put_controls(struct statesync *s, struct instant now)
+{
+	struct sync_record rec = {0};
+
+	while (s->duty.session && duty_next(&s->duty, &rec)) {
+		if (!stream_put_control(&s->stream, &rec, now))
+			return;
+		duty_put(&s->duty, &rec);
+		stream_flush(&s->stream, true);
+	}
+}
+
+static void
+send_frames(struct statesync *s, struct instant now)
+{
+	uint8_t payload[STREAM_PAYLOAD_MAX];
+	enum frame_kind kind;
+	size_t len;
+
+	if (!s->link.session.established)
+		return;
+	while ((len = stream_output(&s->stream, now, payload, &kind)) > 0)
+		link_send(&s->link, now, kind, payload, len);
+}
+
+static void
+check(struct statesync *s, struct instant now)
+{
+	if (instant_sub(now, s->checked) < CHECK_NS)
+		return;
+	s->checked = now;
+	if (s->enabled)
+		link_check(&s->link);
+	ctnl_count(&s->query, &s->stream.flows);
+	s->tell = true;
+	status_publish(s, true, now);
+}
+
+static void
+after_round(void *arg, struct instant now)
+{
+	struct statesync *s = arg;
+	struct instant next = instant_add(s->checked, CHECK_NS);
+	bool more = false;
+
+	check(s, now);
+	if (s->enabled) {
+		sink_flush(&s->sink);
+		stream_applied(&s->stream, now);
+		put_controls(s, now);
+		feed_listen(s, now);
+		/* a bulk begins after listening does, so that nothing falls between */
+		if (s->feed.events.fd >= 0)
+			duty_poll(&s->duty, stream_backlog(&s->stream) < s->stream.conf.frames / 4,
+				s->stream.flows);
+		put_controls(s, now);
+		more = feed_walk(s, now);
+		next = instant_min(next, keep_poll(s, now));
+		put_controls(s, now);
+		next = instant_min(next, link_poll(&s->link, now));
+		send_frames(s, now);
+		if (s->link.session.established)
+			next = instant_min(next, stream_deadline(&s->stream));
+	}
+	if (s->duty.barrier && stream_reached(&s->stream, s->duty.barrier_mark))
+		duty_barrier_reached(&s->duty);
+	status_tell(s, now);
+	loop_timer(&s->loop, &s->timer, more ? now : next);
+}
+
+/* Devices, keys or buffer sizes changed: everything with the peer starts over. */
+static int
+start_sync(struct statesync *s)
+{
+	struct stream_conf c = {.burst = s->conf.burst};
+
+	link_configure(&s->link, &s->conf);
+	c.payload_max = link_payload_max(&s->link);
+	c.frames = s->conf.buffer_kb * 1024u / STREAM_PAYLOAD_MAX;
+	c.frames = c.frames < FRAMES_MIN ? FRAMES_MIN : c.frames;
+	c.frames = c.frames > FRAMES_MAX ? FRAMES_MAX : c.frames;
+	c.burst = c.burst < BURST_MIN ? BURST_MIN : c.burst;
+	free(s->stream_mem);
+	s->stream_mem = aligned_alloc(16, (stream_memory(&c) + 15) & ~(size_t)15);
+	if (!s->stream_mem)
+		return -ENOMEM;
+	stream_init(&s->stream, &c, s->stream_mem);
+	duty_session_down(&s->duty);
+	return 0;
+}
+
+static void
+stop_sync(struct statesync *s)
+{
+	duty_session_down(&s->duty);
+	feed_listen(s, loop_now());
+	ctnl_walk_stop(&s->feed.walk);
+	ctnl_walk_stop(&s->keep.walk);
+	s->keep.job = KEEP_NOTHING;
+	link_close(&s->link);
+}
+
+static bool
+same_link(const struct ipc_sync_conf *a, const struct ipc_sync_conf *b)
+{
+	return a->enabled == b->enabled && a->type == b->type && a->cluster_id == b->cluster_id &&
+	       a->ethertype == b->ethertype && sodium_memcmp(a->key, b->key, sizeof(a->key)) == 0 &&
+	       a->n_devs == b->n_devs && memcmp(a->devs, b->devs, sizeof(a->devs)) == 0 &&
+	       a->buffer_kb == b->buffer_kb && a->burst == b->burst;
+}
+
+static void
+take_conf(struct statesync *s, const uint8_t *msg, size_t len)
+{
+	static struct ipc_sync_conf conf;
+	bool same;
+
+	memset(&conf, 0, sizeof(conf));
+	if (!ipc_decode_sync_conf(msg, len, &conf))
+		return;
+	same = s->configured && same_link(&s->conf, &conf);
+	s->conf = conf;
+	sodium_memzero(conf.key, sizeof(conf.key));
+	flow_own_clear(&s->own);
+	for (unsigned i = 0; i < s->conf.n_own; i++)
+		flow_own_add(&s->own, &s->conf.own[i]);
+	if (same)
+		return;
+	s->configured = true;
+	s->enabled = s->conf.enabled && s->conf.n_devs > 0;
+	if (s->enabled && start_sync(s) < 0) {
+		log_error("no memory for SyncBufferSize=%u: state sync is off", s->conf.buffer_kb);
+		s->enabled = false;
+	}
+	if (!s->enabled)
+		stop_sync(s);
+}
+
+static void
+take_part(struct statesync *s, const uint8_t *msg, size_t len, struct instant now)
+{
+	struct ipc_sync_part m;
+
+	if (!ipc_decode_sync_part(msg, len, &m))
+		return;
+	keep_part(s, m.part, now);
+	s->part = m.part;
+	duty_part(&s->duty, m.part, m.term);
+	if (m.part != SYNC_BARRIER)
+		return;
+	if (!s->enabled) {
+		s->duty.flushed_term = m.term; /* nothing is on its way */
+		return;
+	}
+	sink_flush(&s->sink);
+	put_controls(s, now);
+	feed_events(s, now, true);
+	if (s->duty.session)
+		duty_set_barrier(&s->duty, m.term, stream_mark(&s->stream));
+}
+
+static void
+on_peer(struct loop_fd *f, uint32_t events)
+{
+	static uint8_t msg[IPC_MSG_MAX];
+	struct statesync *s = f->arg;
+	int n;
+
+	(void)events;
+	n = ipcsock_recv(f->fd, msg, sizeof(msg), NULL, NULL);
+	if (n == -EAGAIN)
+		return;
+	if (n <= 0) { /* that process ended; the supervisor brings a new link */
+		int fd = f->fd;
+
+		loop_del_fd(&s->loop, f);
+		close(fd);
+		return;
+	}
+	switch (ipc_type(msg, (size_t)n)) {
+	case IPC_SYNC_CONF:
+		take_conf(s, msg, (size_t)n);
+		break;
+	case IPC_SYNC_PART:
+		take_part(s, msg, (size_t)n, loop_now());
+		break;
+	}
+	sodium_memzero(msg, (size_t)n);
+}
+
+static void
+take_link(struct statesync *s, enum proc proc, int fd)
+{
+	struct loop_fd *f = &s->peers[proc];
+
+	if (f->fd >= 0) {
+		int old = f->fd;
+
+		loop_del_fd(&s->loop, f);
+		close(old);
+	}
+	f->fn = on_peer;
+	f->arg = s;
+	if (loop_add_fd(&s->loop, f, fd, EPOLLIN) < 0)
+		close(fd);
+	if (proc == PROC_ENGINE)
+		s->tell = true;
+}
+
+static void
+on_supervisor(struct loop_fd *f, uint32_t events)
+{
+	struct statesync *s = f->arg;
+	struct ipc_link link;
+	uint8_t msg[256];
+	size_t n_fds = 1;
+	int fd = -1, n;
+
+	(void)events;
+	n = ipcsock_recv(f->fd, msg, sizeof(msg), &fd, &n_fds);
+	if (n == -EAGAIN)
+		return;
+	if (n <= 0) {
+		loop_stop(&s->loop, 1);
+		return;
+	}
+	if (ipc_decode_link(msg, (size_t)n, &link) && n_fds == 1)
+		take_link(s, link.proc, fd);
+	else if (ipc_type(msg, (size_t)n) == IPC_STOP)
+		loop_stop(&s->loop, 0);
+}
+
+static void
+on_timer(struct loop_timer *t, struct instant now)
+{
+	(void)t; /* what is due is done in after_round() */
+	(void)now;
+}
+
+static int
+receive_setup(struct statesync *s)
+{
+	int fds[SETUP_STATESYNC_N], n;
+	size_t n_fds = SETUP_STATESYNC_N;
+	uint8_t msg[64];
+
+	n = ipcsock_recv(SETUP_FD, msg, sizeof(msg), fds, &n_fds);
+	if (n < 0)
+		return n;
+	if (ipc_type(msg, (size_t)n) != IPC_SETUP || n_fds != SETUP_STATESYNC_N)
+		return -EPROTO;
+	s->page = mmap(NULL, sizeof(*s->page), PROT_READ | PROT_WRITE, MAP_SHARED,
+		fds[SETUP_STATESYNC_PAGE], 0);
+	close(fds[SETUP_STATESYNC_PAGE]);
+	if (s->page == MAP_FAILED)
+		return -errno;
+	return 0;
+}
+
+static int
+prepare(struct statesync *s)
+{
+	int r = sodium_init() < 0 ? -EIO : receive_setup(s);
+
+	if (!r)
+		r = loop_init(&s->loop);
+	if (!r)
+		r = ctnl_query_open(&s->query);
+	if (!r)
+		r = sink_open(&s->sink, &s->query, &s->keep.aging);
+	if (r)
+		return r;
+	s->link.on_payload = on_payload;
+	s->link.on_session = on_session;
+	s->link.arg = s;
+	feed_init(s);
+	keep_init(s);
+	s->timer.fn = on_timer;
+	s->super.fn = on_supervisor;
+	s->super.arg = s;
+	s->loop.after = after_round;
+	s->loop.after_arg = s;
+	return loop_add_fd(&s->loop, &s->super, SETUP_FD, EPOLLIN);
+}
+
+static void
+confine(void)
+{
+	int r = sandbox_caps();
+
+	if (r < 0)
+		log_warn("cannot drop privileges: %s", strerror(-r));
+	r = sandbox_syscalls(SANDBOX_STATESYNC);
+	if (r < 0)
+		log_warn("cannot restrict system calls: %s", strerror(-r));
+}
+
+int
+statesync_main(const struct daemon_opts *o)
+{
+	static struct statesync sync;
+	struct statesync *s = &sync;
+	int r;
+
+	(void)o;
+	s->super.fd = -1;
+	for (unsigned i = 0; i < _PROC_MAX; i++)
+		s->peers[i].fd = -1;
+	duty_init(&s->duty);
+	link_init(&s->link, &s->loop);
+	r = prepare(s);
+	if (r < 0) {
+		log_error("cannot start: %s", strerror(-r));
+		return 1;
+	}
+	confine();
+	loop_timer(&s->loop, &s->timer, loop_now());
+	r = loop_run(&s->loop);
+	status_publish(s, false, loop_now());
+	return r < 0 ? 1 : r;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The process that keeps the standby's flow table like the active's (docs/design/statesync.md):
+ *
+ *   kernel events, walks ──► feed ──► stream ──► link ═══► link ──► stream ──► sink ──► kernel
+ *
+ * duty (core/sync/duty.h) decides what is to be done; each file here does one thing of it. Nothing
+ * here holds a table of flows.
+ */
+#pragma once
+#include "core/hb/session.h"
+#include "core/sync/aging.h"
+#include "core/sync/duty.h"
+#include "core/sync/recent.h"
+#include "core/sync/stream.h"
+#include "daemon/setup.h"
+#include "sys/ctnl.h"
+#include "sys/loop.h"
+#include "sys/packet.h"
+
+#define SYNC_LINKS       2
+#define LINK_SILENT_NS   NS_PER_S /* nothing authentic for so long: the link is lost */
+#define EVENT_BUFFER     (32u << 20)
+#define FRAME_BUFFER     (8u << 20)
+#define LIBERAL_AFTER_NS (10 * NS_PER_S) /* be liberal so long after becoming active */
+
+/* link.c: frames on the sync interfaces, sealed; the session with the peer. */
+
+struct link_dev {
+	char name[DEV_NAME_MAX];
+	uint16_t index;
+	struct packet_sock sock;
+	struct loop_fd fd;
+	bool carrier;
+	struct instant heard; /* something authentic came in here */
+};
+
+struct link_counts {
+	uint64_t sent, received, bytes_sent, refused[_REJECT_MAX], drops;
+};
+
+typedef void link_payload_fn(
+	void *arg, enum frame_kind kind, const uint8_t *payload, size_t len, struct instant now);
+
+struct link {
+	struct loop *loop;
+	struct session session;
+	uint16_t ethertype;
+	struct conf_ha ha; /* for conf_shared_mac() only: cluster_id */
+	unsigned n_devs;
+	struct link_dev dev[SYNC_LINKS];
+	struct instant heard;    /* anything authentic from the peer */
+	struct instant hello_at; /* next hello of our own accord */
+	struct instant answered; /* last hello in answer to something */
+	struct instant all_at;   /* next ACK that goes out on every device */
+	struct link_counts count;
+	link_payload_fn *on_payload;
+	void (*on_session)(void *arg, struct instant now);
+	void *arg;
+};
+
+void link_init(struct link *l, struct loop *loop);
+/* New devices, key or cluster: starts over with a session of its own. */
+void link_configure(struct link *l, const struct ipc_sync_conf *c);
+void link_close(struct link *l);
+/* Every 250 ms: opens what has appeared, closes what has gone, looks at carriers. */
+void link_check(struct link *l);
+/* Room for records and stream header in one frame, by the devices' MTU. */
+uint16_t link_payload_max(const struct link *l);
+/* Seals and sends a payload. */
+void link_send(struct link *l, struct instant now, enum frame_kind kind, const uint8_t *payload,
+	size_t len);
+/* Sends a hello when it is time; returns when to be called again. */
+struct instant link_poll(struct link *l, struct instant now);
+/* The peer made no sense of the present session: begin another. */
+void link_restart(struct link *l, const struct ipc_sync_conf *c);
+bool link_up(const struct link *l); /* some device has carrier */
+static inline bool
+link_reachable(const struct link *l, struct instant now)
+{
+	return l->session.established && instant_sub(now, l->heard) < LINK_SILENT_NS;
+}
+
+/* sink.c: what the peer says, into the kernel. */
+
+struct sink_item {
+	enum sync_kind kind;
+	unsigned msg; /* index of its message in the batch */
+	bool deletes; /* a deletion stands in front of it */
+	uint32_t timeout_s;
+	struct flow flow;
+};
+
+struct sink_counts {
+	uint64_t inserted, updated, deleted, replaced, failed, conflicts, missing, ignored;
+};
+
+struct sink {
+	struct ctnl_batch batch; /* also the keeper's; empty between calls */
+	struct ctnl_query *query;
+	unsigned n;
+	struct sink_item item[CTNL_BATCH];
+	uint32_t lifetime_s; /* given to flows that the standby holds */
+	const struct aging *aging;
+	bool senior;       /* my own table wins, and ages by itself */
+	unsigned occupied; /* of the last NEWs, how many were there already: 0…255 */
+	struct sink_counts count;
+};
+
+/* 0 or -errno. */
+int sink_open(struct sink *a, struct ctnl_query *query, const struct aging *aging);
+/* Queues; carries out when enough have gathered. */
+void sink_record(struct sink *a, enum sync_kind kind, const struct flow *f);
+void sink_flush(struct sink *a);
+
+/* feed.c: what happens here, to the peer. */
+
+struct feed_counts {
+	uint64_t sent, filtered, not_carried, asked_again;
+};
+
+struct feed {
+	struct ctnl_events events;
+	struct loop_fd fd;
+	struct loop_timer gather; /* lets events gather when they come fast */
+	struct ctnl_walk walk;    /* of the bulk */
+	struct ctnl_query *query;
+	struct recent recent;
+	uint64_t hash_key;
+	bool muted; /* the buffer was full and the peer does not answer: not even listening */
+	struct instant now;
+	struct feed_counts count;
+};
+
+/* keep.c: housekeeping in this node's own table. */
+
+enum keep_job { KEEP_NOTHING, KEEP_SWEEP, KEEP_RETIME };
+
+struct keep {
+	enum keep_job job;
+	struct ctnl_walk walk;
+	struct recent recent; /* written while sweeping */
+	struct instant next;  /* part of the walk */
+	struct instant now;
+	bool retime; /* a retiming walk is due */
+	int liberal_fd;
+	int liberal; /* what was written last, -1 = nothing */
+	struct instant active_since;
+	struct aging aging;
+	uint64_t swept, retimed;
+};
+
+struct statesync {
+	struct loop loop;
+	struct loop_fd super, peers[_PROC_MAX];
+	struct loop_timer timer;
+	struct sync_page *page;
+	struct ipc_sync_conf conf;
+	bool configured, enabled;
+	struct flow_own own;
+	struct duty duty;
+	struct stream stream;
+	void *stream_mem;
+	struct link link;
+	struct sink sink;
+	struct feed feed;
+	struct keep keep;
+	struct ctnl_query query;
+	struct instant checked; /* last look at devices and counters */
+	struct sync_report told;
+	bool tell;           /* the engine has not heard yet */
+	enum sync_part part; /* as ordered */
+};
+
+void feed_init(struct statesync *s);
+/* Listens, reads or sleeps: as duty says. */
+void feed_listen(struct statesync *s, struct instant now);
+/* Reads events; `all` = until there are none. True when a full round was read. */
+bool feed_events(struct statesync *s, struct instant now, bool all);
+/* The next parts of the bulk, as far as the stream has room. True when there is more to do at once.
+ */
+bool feed_walk(struct statesync *s, struct instant now);
+
+/* Opens the sysctls. */
+void keep_init(struct statesync *s);
+/* The engine's order, before duty hears of it. */
+void keep_part(struct statesync *s, enum sync_part part, struct instant now);
+/* Begins and ends walks as duty says, does what is due; returns when to be called again. */
+struct instant keep_poll(struct statesync *s, struct instant now);
+/* A record from the peer was applied: the sweep must not judge by what it read before. */
+void keep_applied(struct statesync *s, const struct flow *f);
+/* status.c */
+void status_tell(struct statesync *s, struct instant now);
+void status_publish(struct statesync *s, bool running, struct instant now);

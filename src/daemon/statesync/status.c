@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the others learn: the engine by messages, config by the page. */
+#include <string.h>
+#include "daemon/statesync/statesync.h"
+#include "sys/ipcsock.h"
+
+static struct sync_report
+make_report(const struct statesync *s, struct instant now)
+{
+	struct sync_report r = {0};
+
+	duty_report(&s->duty, &r);
+	if (!s->enabled || !link_reachable(&s->link, now)) {
+		r.state = SYNC_LOST;
+		r.percent = 0;
+	}
+	r.lag_ms = s->enabled ? (uint32_t)(stream_lag(&s->stream, now) / NS_PER_MS) : 0;
+	r.flows = s->stream.flows;
+	r.peer_flows = s->stream.peer_flows;
+	return r;
+}
+
+void
+status_tell(struct statesync *s, struct instant now)
+{
+	struct sync_report r = make_report(s, now);
+	uint8_t msg[64];
+	size_t len;
+
+	if (r.state != s->told.state || r.percent != s->told.percent ||
+		r.flushed_term != s->told.flushed_term)
+		s->tell = true;
+	if (!s->tell || s->peers[PROC_ENGINE].fd < 0)
+		return;
+	len = ipc_encode_sync_report(&r, msg, sizeof(msg));
+	if (ipcsock_send(s->peers[PROC_ENGINE].fd, msg, len, NULL, 0) == 0) {
+		s->told = r;
+		s->tell = false;
+	}
+}
+
+void
+status_publish(struct statesync *s, bool running, struct instant now)
+{
+	const struct sink_counts *a = &s->sink.count;
+	const struct feed_counts *f = &s->feed.count;
+	const struct link_counts *l = &s->link.count;
+	struct sync_status st = {
+		.report = make_report(s, now),
+		.running = running,
+		.link_up = link_up(&s->link),
+		.session = s->duty.session && link_reachable(&s->link, now),
+		.part = s->part,
+		.events = s->feed.events.count,
+		.event_overruns = s->feed.events.overruns,
+		.flows_sent = f->sent,
+		.flows_inserted = a->inserted,
+		.flows_updated = a->updated,
+		.flows_deleted = a->deleted + s->keep.swept,
+		.insert_failed = a->failed,
+		.conflicts = a->conflicts,
+		.frames_sent = l->sent,
+		.frames_received = l->received,
+		.bytes_sent = l->bytes_sent,
+		.retransmits = s->stream.count.retransmits,
+		.bulks_sent = s->duty.bulks_sent,
+		.bulks_received = s->duty.bulks_received,
+		.buffer_full = s->stream.count.overflow,
+		.filtered = f->filtered,
+		.not_carried = s->feed.events.ignored + s->stream.count.odd,
+	};
+
+	for (unsigned i = 1; i < _REJECT_MAX; i++)
+		if (i != REJECT_CLUSTER)
+			st.refused += l->refused[i];
+	st.refused += s->stream.count.rejected;
+	if (s->page)
+		seqlock_write(&s->page->lock, &s->page->status, &st, sizeof(st));
+}
