@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The language: what statements become, and every way in which they can be wrong. */
 #include "conf-util.h"
-#include "core/conf/lex.h"
+#include "base/prng.h"
 
 struct row {
 	const char *text;
@@ -255,6 +255,48 @@ test_round_trip(void **state)
 		check_round_trip(good[i].text);
 }
 
+/* Index against an array that does the same. */
+static void
+test_places(void **state)
+{
+	struct conf_run r = {.a = ARENA_INIT};
+	struct prng p = {7};
+	unsigned list[200], n = 0, next = 0;
+
+	for (unsigned step = 0; step < 3000; step++) {
+		unsigned at = n ? (unsigned)prng_range(&p, 0, n - 1) : 0, id = list[at];
+		unsigned to = n ? (unsigned)prng_range(&p, 0, n - 1) : 0;
+		const char *expected = "";
+		char text[100];
+
+		if (n < 10 || (n < 30 && prng_chance(&p, 40))) {
+			id = next++;
+			snprintf(text, sizeof(text), "add IPRule r%u Index=%u", id, to + 1);
+			memmove(list + to + 1, list + to, (n - to) * sizeof(list[0]));
+			list[to] = id;
+			n++;
+		} else {
+			bool gone = prng_chance(&p, 40);
+
+			memmove(list + at, list + at + 1, (n - at - 1) * sizeof(list[0]));
+			n--;
+			if (gone) {
+				snprintf(text, sizeof(text), "delete IPRule r%u", id);
+			} else {
+				snprintf(text, sizeof(text), "set IPRule r%u Index=%u", id, to + 1);
+				memmove(list + to + 1, list + to, (n - to) * sizeof(list[0]));
+				list[to] = id;
+				n++;
+			}
+		}
+		assert_true(conf_parse(&r.a, text, strlen(text), &r.cand, &r.errors));
+		for (unsigned i = 0; i < n; i++)
+			expected = arena_printf(&r.a, "%sadd IPRule r%u\n", expected, list[i]);
+		assert_string_equal(conf_show(&r.a, &r.cand, NULL, NULL), expected);
+	}
+	conf_end(&r);
+}
+
 static void
 test_show_parts(void **state)
 {
@@ -336,6 +378,7 @@ main(void)
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_show_parts),
 		cmocka_unit_test(test_error_form),
 		cmocka_unit_test(test_many_errors),
