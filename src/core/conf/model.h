@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One configuration, checked and resolved: every reference followed, every default filled in. Made by
- * conf_check() (check.h), immutable afterwards, owned by one arena. Everything that consumes a
+ * One configuration, checked and resolved: every reference followed, every default filled in. Made
+ * by conf_check() (check.h), immutable afterwards, owned by one arena. Everything that consumes a
  * configuration (ruleset compiler, network plan, engine, commands) reads this and nothing else.
  */
 #pragma once
@@ -33,12 +33,12 @@ struct conf_ha {
 
 struct conf_iface {
 	const char *name;
-	uint16_t index;	    /* 1…IFACES_MAX: goes into the shared MAC and every frame */
+	uint16_t index;     /* 1…IFACES_MAX: goes into the shared MAC and every frame */
 	const char *dev[2]; /* kernel name on master, slave */
-	bool sync;	    /* named by SyncInterface: no tw-*, no addresses, no rules */
+	bool sync;          /* named by SyncInterface: no tw-*, no addresses, no rules */
 	bool heartbeats;
-	uint16_t weight; /* 0 for sync interfaces */
-	uint32_t mtu;	 /* 0 = leave alone */
+	uint16_t weight;                /* 0 for sync interfaces */
+	uint32_t mtu;                   /* 0 = leave alone */
 	const struct ip_prefix *shared; /* IPv4 and IPv6, in order of the configuration */
 	size_t n_shared;
 	bool has_private4, has_private6; /* false: localhost */
@@ -48,7 +48,7 @@ struct conf_iface {
 struct conf_route {
 	const char *name;
 	const struct conf_iface *iface;
-	struct ip_prefix net;	/* host bits clear */
+	struct ip_prefix net;   /* host bits clear */
 	struct ip_addr gateway; /* family 0: directly connected */
 	uint32_t metric;
 };
@@ -74,7 +74,7 @@ struct port_range {
 /* One thing a service matches; a service is a list of these (ServiceGroup flattened). */
 struct service_match {
 	enum { MATCH_ANY, MATCH_PROTO, MATCH_PORTS, MATCH_ICMP } kind;
-	uint8_t proto;		       /* PROTO, PORTS: IP protocol; ICMP: 1 or 58 */
+	uint8_t proto;                  /* PROTO, PORTS: IP protocol; ICMP: 1 or 58 */
 	const struct port_range *sport; /* PORTS; n = 0: all */
 	size_t n_sport;
 	const struct port_range *dport;
@@ -99,11 +99,11 @@ struct conf_rule {
 	struct addr_set src, dst;
 	const struct conf_service *service;
 	bool log;
-	struct ip_addr nat_sender;   /* NAT, SAT: family 0 = the shared address of the outgoing interface
-					(NAT) or no translation of the source (SAT) */
-	struct ip_addr sat_ip;	     /* SAT: family 0 = keep */
-	struct port_range sat_port;  /* SAT: lo = 0: keep */
-	unsigned line;		     /* where it was written, for messages */
+	struct ip_addr nat_sender;  /* NAT, SAT: family 0 = the shared address of the outgoing
+				       interface  (NAT) or no translation of the source (SAT) */
+	struct ip_addr sat_ip;      /* SAT: family 0 = keep */
+	struct port_range sat_port; /* SAT: lo = 0: keep */
+	unsigned line;              /* where it was written, for messages */
 };
 
 enum mgmt_access { MGMT_HTTPS = 1, MGMT_SSH = 2, MGMT_METRICS = 4 };
@@ -118,7 +118,7 @@ struct conf_mgmt {
 struct conf_settings {
 	uint32_t validation_timeout_s;
 	uint32_t max_connections; /* 0 = automatic */
-	uint32_t high_buffers;	  /* 0 = automatic */
+	uint32_t high_buffers;    /* 0 = automatic */
 	uint16_t https_port;
 };
 
