@@ -135,8 +135,7 @@ commands_run(struct config *c, const struct control_request *rq, struct answer *
 static const char *const done_text[] = {
 	[CMD_ACTIVATE] = "This device is ACTIVE now (will forward traffic)",
 	[CMD_DEACTIVATE] = "This device is INACTIVE now (will not forward traffic)",
-	[CMD_FORCE] = "This device is forced to be active. For debugging only: end it with "
-		      "ha -force none",
+	[CMD_FORCE] = "This device is forced to be active (debugging); end: ha -force none",
 	[CMD_UNFORCE] = "This device is not forced any more",
 	[CMD_ANNOUNCE] = "The shared addresses are being announced",
 };
