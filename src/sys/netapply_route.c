@@ -163,13 +163,16 @@ wanted_rule(const struct plan_rule *p)
 	return u;
 }
 
+/* Of our own rules we know that they have nothing more, even if a later kernel shows more of them. */
 static bool
 same_rule(const struct rtnl_rule *a, const struct rtnl_rule *b)
 {
-	return a->family == b->family && a->pref == b->pref && a->table == b->table &&
+	bool plain = !a->more || a->protocol == TW_RTPROT;
+
+	return plain && a->family == b->family && a->pref == b->pref && a->table == b->table &&
 	       a->mark == b->mark && a->mask == b->mask && a->from_len == b->from_len &&
 	       ip_equal(&a->from, &b->from) && strcmp(a->iif, b->iif) == 0 &&
-	       a->action == b->action && !a->more && !b->more;
+	       a->action == b->action;
 }
 
 int

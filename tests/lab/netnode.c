@@ -26,7 +26,7 @@
 #include "sys/linkwatch.h"
 #include "sys/netapply.h"
 
-#define IFACES 16
+#define IFACES IFACES_MAX
 #define ROUTES 16
 #define SHARED 8
 
