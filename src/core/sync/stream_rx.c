@@ -48,9 +48,10 @@ check_epoch(struct stream *s, uint32_t epoch, enum stream_news *news)
 		return true;
 	if (epoch == 0 || (rx->epoch && (int32_t)(epoch - rx->epoch) < 0))
 		return false;
+	if (rx->epoch)
+		*news = STREAM_RESTARTED;
 	stream_rx_reset(rx);
 	rx->epoch = epoch;
-	*news = STREAM_RESTARTED;
 	return true;
 }
 
