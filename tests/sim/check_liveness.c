@@ -23,6 +23,15 @@ liveness_init(struct world *w)
 		(struct liveness){.down_since = -1, .felled_at = -1, .strangers_since = NEVER};
 }
 
+/* What wires and processors may add to any time that the documents promise. */
+static int64_t
+delays_ns(const struct world *w)
+{
+	const struct setup *s = &w->plan->setup;
+
+	return s->delay_ns + s->jitter_ns + 4 * s->latency_hi_ns + machine_interval_ns(w) / 2;
+}
+
 /* Detection and a few intervals, with everything that delays a process in between. */
 static int64_t
 base_ns(const struct world *w)
@@ -46,6 +55,10 @@ liveness_disturbed(struct world *w, int64_t settle_ns)
 	struct liveness *l = &w->liveness;
 	int64_t settle = w->now + (settle_ns > base_ns(w) ? settle_ns : base_ns(w));
 
+	l->disturbed_at = w->now;
+	l->calm_switch = false;
+	l->disturbed_at = w->now;
+	l->calm_switch = false;
 	if (settle > l->settle_at)
 		l->settle_at = settle;
 	if (settle + DWELL_NS > l->cause_at)
@@ -145,6 +158,9 @@ check_takeover(struct world *w, int64_t from, const enum gate_position pos[2])
 	if (l->down_since < 0 || pos[!l->felled] != GATE_OPEN)
 		return;
 	took = from - l->down_since;
+	if (took > machine_detection_ns(w) + 2 * machine_interval_ns(w) + delays_ns(w))
+		world_fail(w, "takeover-slow", "%c was felled at %.6f, the other opened at %.6f",
+			'a' + l->felled, (double)l->down_since / 1e9, (double)from / 1e9);
 	per_mille = took * 1000 / machine_detection_ns(w);
 	l->down_since = -1;
 	w->stats.takeovers++;
@@ -194,6 +210,9 @@ liveness_segment(struct world *w, int64_t from, int64_t to, const enum gate_posi
 	check_takeover(w, from, pos);
 	check_session(w, to);
 	check_command(w, to);
+	if (w->liveness.calm_switch && pos[A] == GATE_CLOSED && pos[B] == GATE_CLOSED)
+		world_fail(w, "switch-gap", "both gates are closed in a planned switch at %.6f",
+			(double)from / 1e9);
 	if (from >= w->liveness.settle_at && w->liveness.lossy == 0)
 		check_outcome(w, from, pos);
 }
@@ -229,8 +248,12 @@ void
 liveness_command(struct world *w, int node, uint32_t id)
 {
 	struct liveness *l = &w->liveness;
+	struct outcome o = expected(w);
+	bool calm = w->now > l->settle_at && l->lossy == 0 && o.known && o.open_min == 1 &&
+		    w->m[A].slow_gate_ns == 0 && w->m[B].slow_gate_ns == 0;
 
 	liveness_disturbed(w, SWITCH_NS);
+	l->calm_switch = calm;
 	l->command_open = true;
 	l->command_at = w->now;
 	l->command_id = id;
@@ -245,6 +268,9 @@ liveness_reply(struct world *w, int node, uint32_t id, enum refusal refusal)
 
 	if (l->command_open && l->command_id == id && l->command_node == node) {
 		l->command_open = false;
+		if (l->calm_switch && w->now - l->command_at > SWITCH_NS)
+			world_fail(w, "switch-slow", "%c answers the command of %.6f only now",
+				'a' + node, (double)l->command_at / 1e9);
 		if (refusal == REFUSE_NONE) {
 			w->stats.switches++;
 			if (w->now - l->command_at > w->stats.switch_worst_ns)

@@ -51,7 +51,7 @@ excused_by_pause(const struct world *w, int node, int64_t from, int64_t to)
 	if (m->n_pauses == 0)
 		return false;
 	resumed = m->pause[(m->n_pauses - 1) % PAUSES_MAX].to;
-	if (from - resumed > machine_interval_ns(w) * 5 / 2 &&
+	if (s->both_since - resumed > machine_interval_ns(w) * 5 / 2 &&
 		simclock_at(&m->clock, from) + stood_still(w, node, anchor, from) <
 			m->gate.open_until)
 		return false;
@@ -117,6 +117,33 @@ healed_too_long(const struct world *w, int64_t t)
 	return t - since > 2 * machine_detection_ns(w);
 }
 
+/*
+ * With wires that work the exposure after a pause is one interval and the way of one frame; two
+ * more when the other one has restarted meanwhile, since there must be a session before anything is
+ * read.
+ */
+static void
+check_pause(struct world *w, int64_t to)
+{
+	const struct setup *s = &w->plan->setup;
+	int64_t limit = machine_interval_ns(w) * 3 / 2 + s->delay_ns + s->jitter_ns +
+			4 * s->latency_hi_ns + w->m[A].slow_gate_ns + w->m[B].slow_gate_ns;
+	bool met =
+		w->contact.node[A].peer == w->m[B].life && w->contact.node[B].peer == w->m[A].life;
+	bool works = w->liveness.lossy == 0 && machine_runs(&w->m[A]) && machine_runs(&w->m[B]) &&
+		     w->now - w->liveness.disturbed_at > limit;
+
+	for (unsigned p = 0; p < s->n_ports; p++)
+		works = works && net_passes(w, p, A) && net_passes(w, p, B);
+	if (!met)
+		w->safety.strangers = true;
+	if (w->safety.strangers)
+		limit += 2 * machine_interval_ns(w);
+	if (works && to - w->safety.both_since > limit)
+		world_fail(w, "pause-long", "both gates are open since %.6f after a pause",
+			(double)w->safety.both_since / 1e9);
+}
+
 static void
 judge_both_open(struct world *w, int64_t from, int64_t to)
 {
@@ -128,7 +155,12 @@ judge_both_open(struct world *w, int64_t from, int64_t to)
 	}
 	if (!s->judged && (excused_by_pause(w, A, from, to) || excused_by_pause(w, B, from, to))) {
 		s->kind = EXEMPT_PAUSE;
-		return;
+		check_pause(w, to);
+		if (to - s->both_since <= machine_detection_ns(w))
+			return;
+		/* no word for so long: the wires are cut, too, and that is what counts from here */
+		s->judged = true;
+		s->kind = kind_of_partition(w);
 	}
 	if (!s->judged) {
 		s->judged = true;
@@ -194,7 +226,7 @@ safety_segment(struct world *w, int64_t from, int64_t to, const enum gate_positi
 		s->both = true;
 		s->both_since = from;
 		s->later = w->m[A].gate.opened > w->m[B].gate.opened ? A : B;
-		s->judged = false;
+		s->judged = s->strangers = false;
 		s->told_new[A] = s->told_new[B] = NEVER;
 	}
 	judge_both_open(w, from, to);

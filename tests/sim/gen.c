@@ -227,35 +227,47 @@ generate_surroundings(struct gen *g, int64_t at, int64_t span)
 	s->nodes = node;
 }
 
+static void
+generate_fault(struct gen *g, int64_t at)
+{
+	unsigned k = (unsigned)pick(g, 0, 99);
+	int64_t span = chance(g, 60) ? span_between(g, g->interval / 2, 4 * g->detection)
+				     : span_between(g, 10 * NS_PER_MS, 3 * NS_PER_S);
+
+	if (k < 40)
+		generate_wire_fault(g, at, span);
+	else if (k < 52)
+		generate_port_fault(g, at, span);
+	else if (k < 80)
+		generate_machine_fault(g, at, span);
+	else
+		generate_surroundings(g, at, span);
+}
+
 void
 plan_generate(struct plan *p, uint64_t seed)
 {
 	struct gen g = {.r = {.state = seed}, .p = p};
 	int64_t at, quiet;
-	unsigned n;
+	unsigned rounds;
 
 	generate_setup(&g, seed);
 	generate_start(&g);
-	n = (unsigned)pick(&g, 1, 9);
-	at = chance(&g, 75) ? pick(&g, 2500, 6000) * NS_PER_MS : pick(&g, 0, 2500) * NS_PER_MS;
-	for (unsigned i = 0; i < n; i++) {
-		unsigned k = (unsigned)pick(&g, 0, 99);
-		int64_t span = chance(&g, 60) ? span_between(&g, g.interval / 2, 4 * g.detection)
-					      : span_between(&g, 10 * NS_PER_MS, 3 * NS_PER_S);
-
-		if (k < 40)
-			generate_wire_fault(&g, at, span);
-		else if (k < 52)
-			generate_port_fault(&g, at, span);
-		else if (k < 80)
-			generate_machine_fault(&g, at, span);
-		else
-			generate_surroundings(&g, at, span);
-		/* half of the faults meet the one before, the others come in quiet times */
-		at += chance(&g, 60) ? span_between(&g, 100 * NS_PER_US, 2 * g.detection)
-				     : pick(&g, 100, 3500) * NS_PER_MS;
-	}
+	rounds = (unsigned)pick(&g, 1, 4);
 	quiet = p->setup.node[A].silence_ms * NS_PER_MS + 2 * NS_PER_S + 4 * g.detection;
+	/* a few begin while the nodes still start */
+	at = chance(&g, 80) ? quiet + g.last_end : pick(&g, 0, 2500) * NS_PER_MS;
+	for (unsigned i = 0; i < rounds; i++) {
+		unsigned n = chance(&g, 40) ? 1 : (unsigned)pick(&g, 2, 6);
+
+		/* within a round most faults meet the one before */
+		for (unsigned j = 0; j < n; j++) {
+			generate_fault(&g, at);
+			at += chance(&g, 75) ? span_between(&g, 100 * NS_PER_US, 2 * g.detection)
+					     : pick(&g, 100, 2500) * NS_PER_MS;
+		}
+		at = g.last_end + quiet + pick(&g, 0, 100) * NS_PER_MS;
+	}
 	p->setup.end_ns = (g.last_end + quiet) / NS_PER_MS * NS_PER_MS;
 	plan_sort(p);
 }

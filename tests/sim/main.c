@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <glob.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +34,7 @@ struct job {
 static const char usage[] =
 	"sim --seed N [--trace|--trace-all] [--print]   one generated run\n"
 	"sim --seeds A-B [--jobs N]                      many\n"
-	"sim --scenario FILE… [--trace]                  scenario files\n"
+	"sim --scenario FILE|FOLDER… [--trace]           scenario files\n"
 	"sim --shrink --seed N | --shrink FILE           fewest steps that fail the same way\n";
 
 static void
@@ -175,32 +177,46 @@ run_one(const struct options *o)
 	return failed;
 }
 
+/* 0 = passed */
 static int
-run_scenarios(const struct options *o, char **files, int n)
+run_scenario(struct world *w, const struct options *o, const char *file)
 {
 	static struct plan p;
+
+	if (plan_read(&p, file))
+		return 1;
+	if (o->shrink)
+		return shrink(&p, stdout);
+	world_run(w, &p, 0, o->trace);
+	if (w->verdict.failed)
+		say_failure(file, &w->verdict);
+	else
+		printf("ok   %s: %s\n", file, p.setup.title);
+	return w->verdict.failed;
+}
+
+/* Files, and folders of *.scn files. */
+static int
+run_scenarios(const struct options *o, char **args, int n)
+{
 	struct world *w = world_new();
-	int failed = 0;
+	size_t passed = 0, failed = 0;
 
 	for (int i = 0; i < n; i++) {
-		if (plan_read(&p, files[i])) {
+		char pattern[PATH_MAX];
+		glob_t found;
+
+		snprintf(pattern, sizeof(pattern), "%s/*.scn", args[i]);
+		if (glob(pattern, 0, NULL, &found) && glob(args[i], GLOB_NOCHECK, NULL, &found)) {
 			failed++;
 			continue;
 		}
-		if (o->shrink) {
-			shrink(&p, stdout);
-			continue;
-		}
-		world_run(w, &p, 0, o->trace);
-		if (w->verdict.failed) {
-			failed++;
-			say_failure(files[i], &w->verdict);
-		} else {
-			printf("ok   %s: %s\n", files[i], p.setup.title);
-		}
+		for (size_t j = 0; j < found.gl_pathc; j++)
+			run_scenario(w, o, found.gl_pathv[j]) ? failed++ : passed++;
+		globfree(&found);
 	}
 	world_free(w);
-	printf("%d passed, %d failed\n", n - failed, failed);
+	printf("%zu passed, %zu failed\n", passed, failed);
 	return failed ? 1 : 0;
 }
 

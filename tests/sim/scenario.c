@@ -11,7 +11,7 @@
 #include "plan.h"
 #include "core/elect/claim.h"
 
-#define WORDS_MAX 16
+#define WORDS_MAX 40
 
 struct reader {
 	const char *path;
@@ -356,28 +356,33 @@ read_timers(struct reader *r)
 	}
 }
 
+/* Lines about one node: "WORD NODE VALUE". */
 static bool
 read_node_line(struct reader *r)
 {
-	struct setup *s = &r->p->setup;
+	static const char *const word[] = {"type", "key", "cluster", "enabled", "drift", "clock"};
+	static const char *const type[] = {"master", "slave"};
+	static const char *const yes_no[] = {"no", "yes"};
+	struct node_setup *n;
+	size_t i = 0;
 
-	if (take(r, "type"))
-		s->node[one_node(r)].type =
-			take(r, "master")  ? NODE_MASTER
-			: take(r, "slave") ? NODE_SLAVE
-					   : (complain(r, "write master or slave"), NODE_MASTER);
-	else if (take(r, "key"))
-		s->node[one_node(r)].key = (uint8_t)number(r, "");
-	else if (take(r, "cluster"))
-		s->node[one_node(r)].cluster = (uint16_t)number(r, "");
-	else if (take(r, "enabled"))
-		s->node[one_node(r)].enabled = !take(r, "no") && take(r, "yes");
-	else if (take(r, "drift"))
-		s->node[one_node(r)].ppm = (int)number(r, "ppm");
-	else if (take(r, "clock"))
-		s->node[one_node(r)].boot_ns = span(r);
-	else
+	while (i < 6 && !take(r, word[i]))
+		i++;
+	if (i == 6)
 		return false;
+	n = &r->p->setup.node[one_node(r)];
+	if (i == 0)
+		n->type = (enum node_type)lookup(r, type, 2, "node type");
+	else if (i == 1)
+		n->key = (uint8_t)number(r, "");
+	else if (i == 2)
+		n->cluster = (uint16_t)number(r, "");
+	else if (i == 3)
+		n->enabled = lookup(r, yes_no, 2, "answer");
+	else if (i == 4)
+		n->ppm = (int)number(r, "ppm");
+	else
+		n->boot_ns = span(r);
 	return true;
 }
 

@@ -159,6 +159,7 @@ struct safety {
 	int later; /* which node's gate opened second */
 	enum exemption kind;
 	bool judged;
+	bool strangers; /* a pause, and then they had no session */
 	int64_t told_new[2];     /* when each was told a frame sent after both were open */
 	int64_t lease_max_ns;    /* the longest lease that any configuration of this run allows */
 	int64_t same_term_since; /* both claim active with one term, NEVER = not */
@@ -176,6 +177,8 @@ struct liveness {
 	int64_t down_since; /* the active node was felled then, in a quiet time; -1 = not */
 	int64_t felled_at;  /* … in the step that goes on */
 	int felled;
+	int64_t disturbed_at;
+	bool calm_switch; /* nothing but one command has happened since all was quiet */
 	int64_t command_at;
 	uint32_t command_id;
 	bool command_open;

@@ -72,6 +72,7 @@ elect_move(
 	e->why = why;
 	e->since = in->now;
 	e->conflict_since = INSTANT_ZERO;
+	e->better_since = INSTANT_ZERO;
 	e->refused = 0;
 	switch (to) {
 	case ROLE_SILENT:
@@ -199,8 +200,12 @@ elect_deadline(const struct elect *e, const struct elect_in *in)
 			at = INSTANT_NEVER; /* waits for something else than time */
 		break;
 	case ROLE_INACTIVE:
+		if (e->better_since.ns)
+			at = instant_add(e->better_since, in->detection_ns / BETTER_SHARE);
 		if (instant_before(in->now, e->want_not_before))
 			at = e->want_not_before;
+		if (instant_reached(in->now, at))
+			at = INSTANT_NEVER;
 		break;
 	case ROLE_WANTING:
 		at = instant_add(e->since, WANT_TIMEOUT_NS);

@@ -16,6 +16,7 @@
 #define WANT_TIMEOUT_NS    (500 * NS_PER_MS) /* asked and got no answer */
 #define WANT_PAUSE_NS      (1 * NS_PER_S)    /* between two vain attempts */
 #define COMMAND_TIMEOUT_NS (3 * NS_PER_S)
+#define BETTER_SHARE       2 /* better for detection time / this: both may lose the same switch */
 #define FLUSH_TIMEOUT_NS   (15 * NS_PER_MS) /* drain waits so long for state sync */
 #define HOLD_MOVES         3                /* voluntary moves within … */
 #define HOLD_WINDOW_NS     (60 * NS_PER_S)  /* … this time lead to a hold */
@@ -60,6 +61,7 @@ struct elect {
 	enum why want_why;
 	enum rank_step want_step;
 	struct instant want_not_before;
+	struct instant better_since; /* rank prefers this node to the active peer; 0 = no */
 
 	uint64_t grant; /* term promised to the peer and not yet settled */
 	bool grant_flushed;

@@ -73,9 +73,32 @@ elect_silent(struct elect *e, const struct elect_in *in)
 			      : become(e, in, ROLE_INACTIVE, WHY_ALONE, RANK_EQUAL);
 }
 
+/*
+ * Does rank prefer this node to the active peer, and for good? A switch that fails takes a port
+ * from both nodes, from one of them a few milliseconds earlier; and what a preference alone moves
+ * can wait until the flows are here, too.
+ */
+static bool
+better_for_good(struct elect *e, const struct elect_in *in, int r, enum rank_step step)
+{
+	bool better = r > 0 && step <= RANK_PREFERENCE;
+
+	if (step == RANK_PREFERENCE &&
+		(!in->facts.settled || (in->sync_in_use && !in->sync_complete)))
+		better = false;
+	if (step >= RANK_QUALITY && elect_on_hold(e, in))
+		better = false;
+	if (!better)
+		e->better_since = INSTANT_ZERO;
+	else if (!e->better_since.ns)
+		e->better_since = in->now;
+	return better && (step == RANK_FORCED || instant_sub(in->now, e->better_since) >=
+							 in->detection_ns / BETTER_SHARE);
+}
+
 /* Ought this inactive node to ask for the role? */
 static bool
-should_want(const struct elect *e, const struct elect_in *in, enum why *why, enum rank_step *step)
+should_want(struct elect *e, const struct elect_in *in, enum why *why, enum rank_step *step)
 {
 	bool commanded = e->commanded && e->command == CMD_ACTIVATE;
 	const struct claim *peer = in->peer;
@@ -88,12 +111,11 @@ should_want(const struct elect *e, const struct elect_in *in, enum why *why, enu
 			return *why = WHY_OPERATOR, *step = RANK_EQUAL, true;
 		if (peer->yield)
 			return *why = WHY_YIELD, *step = RANK_EQUAL, true;
-		if (r <= 0 || *step > RANK_PREFERENCE)
-			return false;
-		if (*step >= RANK_QUALITY && elect_on_hold(e, in))
+		if (!better_for_good(e, in, r, *step))
 			return false;
 		return *why = WHY_RANK, true;
 	}
+	e->better_since = INSTANT_ZERO;
 	if (peer->role == ROLE_DRAINING || peer->role == ROLE_STOPPED)
 		return false;
 	/* neither is active; a peer that is still starting has no wish of its own */
