@@ -19,11 +19,13 @@
 #define OPERSTATE_UNKNOWN 0
 #define OPERSTATE_UP      6
 
-/* The fixed part behind the netlink header, or NULL when the message is shorter. */
+/* The fixed part behind the netlink header, or NULL when the message is shorter. The kernel pads
+ * every attribute; libmnl counts on it and would read up to three bytes beyond a message that is
+ * not. */
 static const void *
 fixed_part(const struct nlmsghdr *nlh, size_t size)
 {
-	if (nlh->nlmsg_len < NLMSG_HDRLEN + NLMSG_ALIGN(size))
+	if (nlh->nlmsg_len < NLMSG_HDRLEN + NLMSG_ALIGN(size) || nlh->nlmsg_len % NLMSG_ALIGNTO)
 		return NULL;
 	return mnl_nlmsg_get_payload(nlh);
 }
