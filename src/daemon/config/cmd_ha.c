@@ -67,14 +67,26 @@ show_ports(const struct config *c, const struct node_status *s)
 	return list;
 }
 
-json_t *
-show_sync(const struct config *c, const struct node_status *s)
+/* State sync's own word is the freshest; nothing counts when it is not there. */
+struct sync_report
+show_sync_report(const struct config *c)
 {
-	const struct sync_report *r = &s->sync;
+	struct sync_report none = {.state = SYNC_LOST};
+	struct sync_status y;
+
+	if (c->links.peer[PROC_STATESYNC].fd < 0 || !pages_sync_status(c, &y) || !y.running)
+		return none;
+	return y.report;
+}
+
+json_t *
+show_sync(const struct config *c)
+{
+	struct sync_report r = show_sync_report(c);
 
 	return json_pack("{s:b, s:s, s:i, s:I, s:I, s:I}", "enabled", c->rev.sync.enabled, "state",
-		sync_state_name(r->state), "percent", r->percent, "lag_ms", (json_int_t)r->lag_ms,
-		"flows", (json_int_t)r->flows, "peer_flows", (json_int_t)r->peer_flows);
+		sync_state_name(r.state), "percent", r.percent, "lag_ms", (json_int_t)r.lag_ms,
+		"flows", (json_int_t)r.flows, "peer_flows", (json_int_t)r.peer_flows);
 }
 
 static json_t *
@@ -239,7 +251,7 @@ ha_status(struct config *c, struct answer *out)
 	json_object_set_new(out->data, "revision", json_integer(c->rev.number));
 	json_object_set_new(out->data, "hash", show_hash(c->rev.ha.hash));
 	json_object_set_new(out->data, "peer", show_peer(&s, now));
-	json_object_set_new(out->data, "sync", show_sync(c, &s));
+	json_object_set_new(out->data, "sync", show_sync(c));
 	json_object_set_new(out->data, "detection", show_detection(&s));
 	json_object_set_new(out->data, "interfaces", show_ports(c, &s));
 	json_object_set_new(out->data, "alarms", show_alarms(c, &s, now));

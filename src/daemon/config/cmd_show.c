@@ -68,8 +68,9 @@ help_all(struct answer *out)
 			json_pack("{s:s, s:s, s:s, s:b}", "name", ctl_commands[i].name, "usage",
 				ctl_commands[i].usage, "summary", ctl_commands[i].summary,
 				"available", ctl_commands[i].later == CTL_NOW));
-	schema_each_type(t) json_array_append_new(
-		types, json_pack("{s:s, s:s}", "name", t->name, "summary", t->help));
+	schema_each_type (t)
+		json_array_append_new(
+			types, json_pack("{s:s, s:s}", "name", t->name, "summary", t->help));
 	out->data = json_pack("{s:o, s:o}", "commands", commands, "types", types);
 }
 
@@ -90,8 +91,7 @@ help_type(const struct schema_type *t, struct answer *out)
 {
 	json_t *list = json_array();
 
-	schema_each_prop(t, p)
-	{
+	schema_each_prop (t, p) {
 		json_t *o = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b}", "name", p->name, "kind",
 			schema_kind_text(p), "summary", p->help, "list", p->list, "local", p->local,
 			"required", p->required);

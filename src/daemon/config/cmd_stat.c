@@ -51,10 +51,10 @@ stat_control(const struct config *c)
 }
 
 static json_t *
-stat_sync(const struct config *c, const struct node_status *s)
+stat_sync(const struct config *c)
 {
 	struct sync_status y;
-	json_t *o = show_sync(c, s);
+	json_t *o = show_sync(c);
 
 #define COUNTER(NAME)                                                                              \
 	{                                                                                          \
@@ -82,6 +82,17 @@ stat_sync(const struct config *c, const struct node_status *s)
 	return o;
 }
 
+/* From state sync while it talks to the peer, else from the heartbeats. */
+static json_t *
+stat_peer(const struct config *c, const struct node_status *s)
+{
+	struct sync_report r = show_sync_report(c);
+
+	if (r.state != SYNC_LOST)
+		return json_integer((json_int_t)r.peer_flows);
+	return s->peer_claim.valid ? json_integer((json_int_t)s->peer_claim.flows) : json_null();
+}
+
 static json_int_t
 stat_uptime(const struct config *c)
 {
@@ -106,11 +117,10 @@ cmd_stat(struct config *c, const struct control_request *rq, struct answer *out)
 		stat_uptime(c), "connections",
 		sysctl_number("net/netfilter/nf_conntrack_count", s.sync.flows), "connections_max",
 		sysctl_number("net/netfilter/nf_conntrack_max", 0));
-	json_object_set_new(out->data, "peer_connections",
-		s.peer_claim.valid ? json_integer((json_int_t)s.peer_claim.flows) : json_null());
+	json_object_set_new(out->data, "peer_connections", stat_peer(c, &s));
 	json_object_set_new(out->data, "interfaces", show_ports(c, &s));
 	json_object_set_new(out->data, "heartbeats", stat_heartbeats(&s));
 	json_object_set_new(out->data, "refused", stat_refused(&s));
-	json_object_set_new(out->data, "sync", stat_sync(c, &s));
+	json_object_set_new(out->data, "sync", stat_sync(c));
 	json_object_set_new(out->data, "control_refused", stat_control(c));
 }
