@@ -209,7 +209,9 @@ def kernel_state(node):
         "addresses": sorted(" ".join(line.split()[1:4]) for line in look("ip", "-o", "addr").splitlines()
                             if "fe80:" not in line),
         "rules": look("ip", "rule") + look("ip", "-6", "rule"),
-        "routes": sorted(line.strip() for line in look("ip", "route", "show", "table", "all").splitlines()),
+        # What the kernel makes for a link by itself comes and goes with duplicate address detection.
+        "routes": sorted(line.strip() for line in look("ip", "route", "show", "table", "all").splitlines()
+                         if "fe80:" not in line and "ff00:" not in line),
         "nft": look("nft", "list", "ruleset"),
         "tc": look("sh", "-c", "for d in $(ls /sys/class/net); do tc filter show dev $d ingress; "
                                "tc filter show dev $d egress; done"),

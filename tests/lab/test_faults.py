@@ -57,6 +57,8 @@ def test_power_loss_and_return(pair, traffic):
     check_takeover(traffic.mark("power loss"))
     check_one_move(capture, start, new)
     new.wait_for(lambda h: h["peer"]["state"] == "dead" and h["sync"]["state"] == "lost")
+    status, out, err = new.cli("ha", "-deactivate")
+    assert status == 1 and err, f"handed over to nobody: {out}"
 
     old.power_on()
     old.start()
@@ -67,6 +69,20 @@ def test_power_loss_and_return(pair, traffic):
     check_one_move(capture, start, new)
     assert new.ha()["term"] > term
     assert abs(old.json("stat")["connections"] - new.json("stat")["connections"]) <= CONNECTIONS * 0.05
+
+
+def test_standby_power_loss(pair, traffic):
+    """The active node loses its peer, and nothing else."""
+    active, standby = pair.active, pair.standby
+    standby.power_off()
+    active.wait_for(lambda h: h["peer"]["state"] == "dead", what="misses the peer")
+    assert active.active and active.ha()["gate_open"]
+    check_no_loss(traffic.mark("standby lost"))
+    standby.power_on()
+    standby.start()
+    pair.wait_settled()
+    assert active.active
+    check_no_loss(traffic.mark("standby back"))
 
 
 def test_planned_switch_both_ways(pair, traffic):

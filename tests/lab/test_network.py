@@ -159,8 +159,8 @@ def test_snooping_switches(cluster):
     old, new = lab.active, lab.standby
     old.power_off()
     lab.wait_takeover(new)
-    lab.client.ns.ip("-6 neigh flush all")
-    lab.server.ns.ip("-6 neigh flush all")
+    for host in (lab.client, lab.server):
+        host.ns.exec("ip", "-6", "neigh", "flush", "all")
     start = time.monotonic()
     wait_until(lambda: lab.client.ping(SERVER6), 3, "the shared address is found again")
     assert time.monotonic() - start < 3

@@ -56,7 +56,6 @@ def test_exit_statuses(pair, tmp_path):
     p = subprocess.run([program("twinwall"), "--run", str(tmp_path), "ha"], capture_output=True, text=True,
                        timeout=10, stdin=subprocess.DEVNULL)
     assert p.returncode == 3 and p.stderr
-    assert pair.standby.cli("ha", "-deactivate")[0] == 1, "an inactive node cannot hand over"
 
 
 def test_stat_counts_agree(pair):
