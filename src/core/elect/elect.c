@@ -47,10 +47,11 @@ count_voluntary(struct elect *e, struct instant now)
 		e->hold_until = instant_add(e->voluntary[HOLD_MOVES - 1], HOLD_WINDOW_NS);
 }
 
+/* Only what rank moved by itself: an operator's switches are no sign of a flapping link. */
 static bool
-is_voluntary(enum why why)
+is_voluntary(const struct elect *e, enum why why)
 {
-	return why == WHY_RANK || why == WHY_OPERATOR || why == WHY_YIELD || why == WHY_GRANTED;
+	return why == WHY_RANK || (why == WHY_GRANTED && e->grant_why == WHY_RANK);
 }
 
 void
@@ -66,7 +67,7 @@ elect_move(
 			e->term_floor = e->want;
 		e->want = 0;
 	}
-	if ((to == ROLE_ACTIVE || to == ROLE_DRAINING) && is_voluntary(why))
+	if ((to == ROLE_ACTIVE || to == ROLE_DRAINING) && is_voluntary(e, why))
 		count_voluntary(e, in->now);
 	e->role = to;
 	e->why = why;
@@ -201,7 +202,7 @@ elect_deadline(const struct elect *e, const struct elect_in *in)
 		break;
 	case ROLE_INACTIVE:
 		if (e->better_since.ns)
-			at = instant_add(e->better_since, in->detection_ns / BETTER_SHARE);
+			at = instant_add(e->better_since, BETTER_NS);
 		if (instant_before(in->now, e->want_not_before))
 			at = e->want_not_before;
 		if (instant_reached(in->now, at))

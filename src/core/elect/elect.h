@@ -16,7 +16,7 @@
 #define WANT_TIMEOUT_NS    (500 * NS_PER_MS) /* asked and got no answer */
 #define WANT_PAUSE_NS      (1 * NS_PER_S)    /* between two vain attempts */
 #define COMMAND_TIMEOUT_NS (3 * NS_PER_S)
-#define BETTER_SHARE       2 /* better for detection time / this: both may lose the same switch */
+#define BETTER_NS          (2 * NS_PER_MS)  /* better for so long: both may lose the same switch */
 #define FLUSH_TIMEOUT_NS   (15 * NS_PER_MS) /* drain waits so long for state sync */
 #define HOLD_MOVES         3                /* voluntary moves within … */
 #define HOLD_WINDOW_NS     (60 * NS_PER_S)  /* … this time lead to a hold */

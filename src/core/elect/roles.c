@@ -92,8 +92,8 @@ better_for_good(struct elect *e, const struct elect_in *in, int r, enum rank_ste
 		e->better_since = INSTANT_ZERO;
 	else if (!e->better_since.ns)
 		e->better_since = in->now;
-	return better && (step == RANK_FORCED || instant_sub(in->now, e->better_since) >=
-							 in->detection_ns / BETTER_SHARE);
+	return better &&
+	       (step == RANK_FORCED || instant_sub(in->now, e->better_since) >= BETTER_NS);
 }
 
 /* Ought this inactive node to ask for the role? */
