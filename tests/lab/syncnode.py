@@ -72,10 +72,10 @@ class SyncNode(Namespace):
             die_with_us()
             os.dup2(child.fileno(), 3)
 
-        self.process = self.popen_fd(before_exec)
-        child.close()
         self.sup = sup
         self._send(sup, SETUP, b"", [self.page])
+        self.process = self.popen_fd(before_exec)
+        child.close()
         self.engine = self._link(ENGINE)
         self.config = self._link(CONFIG)
         self.configure()
@@ -152,6 +152,10 @@ class SyncNode(Namespace):
     def status(self):
         raw = os.pread(self.page, ctypes.sizeof(Page), 0)
         return Page.from_buffer_copy(raw).status
+
+    def wait_status(self, predicate, what, timeout=2):
+        """The page is written four times a second."""
+        wait_until(lambda: predicate(self.status()), timeout, what)
 
     def stop(self):
         self._send(self.sup, STOP, b"")

@@ -185,15 +185,192 @@ def test_flows_appear_and_go(lab):
     wait_until(lambda: not keys(lab.b), 1, "all gone")
 
 
-def test_delay_of_one_flow(lab):
+def test_a_flow_is_there_within_milliseconds(lab):
     lab.start()
-    worst = 0.0
-    for _ in range(10):
-        before = lab.b.status().flows_inserted
+    for n in range(1, 11):
         t0 = time.monotonic()
         lab.ask("udp 1")
-        while not lab.b.read_reports(0) and lab.b.count() <= before:
-            assert time.monotonic() < t0 + 2
-        worst = max(worst, time.monotonic() - t0)
-    print(f"worst delay including two program starts: {worst * 1000:.1f} ms")
+        wait_until(lambda: lab.b.status().report.flows or lab.b.count() >= n, 1, "the flow", step=0.001)
+        assert time.monotonic() - t0 < 0.1  # with the time that conntrack -C takes
     wait_equal(lab, 1)
+
+
+def test_bulk_on_join(lab):
+    lab.a.start(ACTIVE, 1)
+    assert lab.ask("tcp 30") == 0 and lab.ask("udp 30") == 0
+    fill(lab.a, 20000)
+    lab.b.start(STANDBY, 1)
+    lab.b.wait_state("synced")
+    lab.a.wait_state("synced")
+    wait_equal(lab, 1)
+    assert lab.b.count() >= 20060
+    lab.b.wait_status(lambda s: s.bulks_received == 1 and s.insert_failed == 0, "one bulk")
+
+
+def fill(node, n, first=0):
+    """n UDP flows with translation that never end by themselves, made by `conntrack -R`."""
+    lines = []
+    for i in range(first, first + n):
+        c = f"10.99.{i >> 8 & 255}.{i & 255}"
+        port = 1024 + (i >> 16)
+        lines.append(f"-A -p udp -s {c} -d 10.8.0.9 --sport {port} --dport 53 -r 10.8.0.9 -q {c} "
+                     f"--reply-port-src 53 --reply-port-dst {port} -t 3000 -u SEEN_REPLY,ASSURED")
+    node.exec("conntrack", "-R", "-", stdin="\n".join(lines) + "\n", timeout=60)
+
+
+def test_what_the_active_does_not_have_is_swept(lab):
+    fill(lab.b, 500, first=100000)  # from an earlier life
+    lab.b.exec("conntrack", "-I", "-p", "tcp", "-s", "10.20.0.1", "-d", "10.20.0.2", "--sport", "22", "--dport",
+               "5000", "--state", "ESTABLISHED", "-t", "500")  # the node's own
+    lab.start()
+    assert lab.ask("udp 5") == 0
+    wait_equal(lab)
+    assert not [x for x in lab.b.flows() if "10.99." in x]
+    assert [x for x in lab.b.flows() if "src=10.20.0.1" in x]
+
+
+def test_barrier(lab):
+    lab.start()
+    assert lab.ask("udp 200") == 0
+    took = lab.a.barrier(2)
+    assert len(keys(lab.b)) == 200
+    assert took < 0.05
+    assert lab.a.liberal() == "1"
+
+
+def switch(lab, old, new, term, path):
+    """A planned switch as the engine does it."""
+    nodes = (lab.a, lab.b)
+    nodes[new].part(PREPARE, term)
+    nodes[old].barrier(term)
+    nodes[new].part(ACTIVE, term)
+    lab.path(path)
+    nodes[old].part(STANDBY, term)
+
+
+def test_connections_survive_the_way_there_and_back(lab):
+    """nf_conntrack_tcp_loose=0 and INVALID dropped: without true windows nothing would survive."""
+    lab.start()
+    assert lab.ask("tcp 20") == 0 and lab.ask("udp 20") == 0
+    for term in range(2, 6):
+        old, new = term % 2, 1 - term % 2
+        switch(lab, old, new, term, new)
+        assert lab.ask("echo 200000") == 0
+        for node in (lab.a, lab.b):
+            node.wait_state("synced")
+        wait_equal(lab)
+    assert (lab.a if lab.a.status().part == STANDBY else lab.b).liberal() == "1"
+    assert lab.ask("tcp 5") == 0
+
+
+def test_strict_again_after_ten_seconds(lab):
+    lab.start()
+    assert lab.ask("tcp 10") == 0
+    switch(lab, 0, 1, 2, 1)
+    assert lab.ask("echo 200000") == 0
+    assert lab.b.liberal() == "1"
+    wait_until(lambda: lab.b.liberal() == "0", 12, "strict")
+    assert lab.ask("echo 200000") == 0
+    assert lab.a.liberal() == "1"
+
+
+def test_timeouts_are_given_back_after_takeover(lab):
+    lab.start()
+    assert lab.ask("udp 5") == 0 and lab.ask("tcp 5") == 0
+    fill(lab.a, 1000)
+    wait_equal(lab)
+    lab.a.kill()
+    lab.b.part(ACTIVE, 2)
+    wait_until(lambda: max(int(x.split()[2]) for x in lab.b.flows()) <= 432000, 5, "proper timeouts")
+    assert all(int(x.split()[2]) <= 120 for x in lab.b.flows("-p", "udp"))
+
+
+def test_link_lost_and_back(lab):
+    lab.start()
+    assert lab.ask("udp 10") == 0
+    wait_equal(lab)
+    lab.a.ip("link set sync down")
+    lab.b.wait_state("lost", 3)
+    lab.a.wait_state("lost", 3)
+    assert lab.ask("udp 10") == 0  # goes on
+    lab.a.ip("link set sync up")
+    lab.b.wait_state("synced", 5)
+    wait_equal(lab)
+    lab.a.wait_status(lambda s: s.bulks_sent == 1, "no second bulk: the buffer held everything")
+
+
+def test_buffer_full_leads_to_a_bulk(lab):
+    lab.a.buffer_kb = 64
+    lab.start()
+    lab.a.ip("link set sync down")
+    fill(lab.a, 30000)
+    lab.a.wait_state("lost", 3)
+    lab.a.wait_status(lambda s: s.buffer_full > 0, "the full buffer")
+    lab.a.ip("link set sync up")
+    lab.b.wait_state("synced", 10)
+    lab.a.wait_state("synced", 10)
+    wait_until(lambda: lab.b.count() == lab.a.count(), 2, "equal counts")
+    lab.a.wait_status(lambda s: s.bulks_sent >= 2, "a second bulk")
+
+
+@pytest.mark.parametrize("which", ["a", "b"])
+def test_restart_heals(lab, which):
+    lab.start()
+    assert lab.ask("udp 10") == 0 and lab.ask("tcp 10") == 0
+    node = getattr(lab, which)
+    node.kill()
+    assert lab.ask("udp 10") == 0
+    lab.a.exec("conntrack", "-D", "-p", "udp", "-s", CLIENT, "-g", check=False)
+    node.start(ACTIVE if which == "a" else STANDBY, 1)
+    node.wait_state("synced")
+    wait_equal(lab)
+
+
+def test_engine_restarts(lab):
+    lab.start()
+    lab.a.relink_engine()
+    lab.a.part(ACTIVE, 1)
+    lab.a.wait_state("synced", 2)
+    lab.a.wait_status(lambda s: s.bulks_sent == 1, "one bulk")
+
+
+def test_own_flows_are_not_carried(lab):
+    lab.start()
+    assert lab.ask("udp 1") == 0
+    lab.client.exec("ping", "-c", "2", "-i", "0.01", "10.20.0.1")
+    wait_equal(lab)
+    assert not [x for x in lab.b.flows() if "10.20.0.1" in x]
+    lab.a.wait_status(lambda s: s.filtered > 0, "filtered events")
+
+
+def test_second_link_takes_over(lab):
+    lab.link(lab.a, "sync2", lab.b, "sync2")
+    for node in (lab.a, lab.b):
+        node.devs = [("sync", 1), ("sync2", 2)]
+    lab.start()
+    assert lab.ask("udp 10") == 0
+    wait_equal(lab)
+    lab.a.ip("link set sync down")
+    assert lab.ask("udp 10") == 0
+    wait_equal(lab, 2)
+    assert lab.a.state() == "synced" and lab.b.state() == "synced"
+
+
+def test_other_key_is_refused(lab):
+    lab.b.key = b"x" * 32
+    lab.a.start(ACTIVE, 1)
+    lab.b.start(STANDBY, 1)
+    wait_until(lambda: lab.b.status().refused > 0, 3, "refusals")
+    assert lab.b.state() == "lost" and not lab.b.status().session
+
+
+def test_off_flushes_at_once(lab):
+    lab.a.start(ACTIVE, 1)
+    lab.a.configure(enabled=False)
+    assert lab.a.barrier(9) < 0.5
+
+
+def test_stop(lab):
+    lab.start()
+    lab.a.stop()
+    lab.b.stop()

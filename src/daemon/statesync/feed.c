@@ -58,8 +58,13 @@ feed_listen(struct statesync *s, struct instant now)
 	const struct duty *d = &s->duty;
 	bool listen, read;
 
-	if (f->muted && link_reachable(&s->link, now))
+	if (link_reachable(&s->link, now)) {
 		f->muted = false;
+	} else if (!f->muted && duty_send(d) && !stream_room(&s->stream)) {
+		f->muted = true;
+		s->stream.count.overflow++;
+		duty_lost(&s->duty);
+	}
 	listen = s->enabled && duty_listen(d) && d->session && !f->muted;
 	if (listen && f->events.fd < 0)
 		start_listening(s);
@@ -130,10 +135,6 @@ read_events(struct statesync *s, struct instant now, bool all)
 		total += (unsigned)n;
 		if (n < CTNL_EVENTS && !all)
 			break;
-	}
-	if (!stream_room(&s->stream) && !link_reachable(&s->link, now)) {
-		duty_lost(&s->duty);
-		f->muted = true;
 	}
 	return total;
 }

@@ -21,25 +21,6 @@ make_report(const struct statesync *s, struct instant now)
 }
 
 void
-status_tell(struct statesync *s, struct instant now)
-{
-	struct sync_report r = make_report(s, now);
-	uint8_t msg[64];
-	size_t len;
-
-	if (r.state != s->told.state || r.percent != s->told.percent ||
-		r.flushed_term != s->told.flushed_term)
-		s->tell = true;
-	if (!s->tell || s->peers[PROC_ENGINE].fd < 0)
-		return;
-	len = ipc_encode_sync_report(&r, msg, sizeof(msg));
-	if (ipcsock_send(s->peers[PROC_ENGINE].fd, msg, len, NULL, 0) == 0) {
-		s->told = r;
-		s->tell = false;
-	}
-}
-
-void
 status_publish(struct statesync *s, bool running, struct instant now)
 {
 	const struct sink_counts *a = &s->sink.count;
@@ -76,4 +57,25 @@ status_publish(struct statesync *s, bool running, struct instant now)
 	st.refused += s->stream.count.rejected;
 	if (s->page)
 		seqlock_write(&s->page->lock, &s->page->status, &st, sizeof(st));
+}
+
+void
+status_tell(struct statesync *s, struct instant now)
+{
+	struct sync_report r = make_report(s, now);
+	uint8_t msg[64];
+	size_t len;
+
+	if (r.state != s->told.state || r.percent != s->told.percent ||
+		r.flushed_term != s->told.flushed_term) {
+		s->tell = true;
+		status_publish(s, true, now);
+	}
+	if (!s->tell || s->peers[PROC_ENGINE].fd < 0)
+		return;
+	len = ipc_encode_sync_report(&r, msg, sizeof(msg));
+	if (ipcsock_send(s->peers[PROC_ENGINE].fd, msg, len, NULL, 0) == 0) {
+		s->told = r;
+		s->tell = false;
+	}
 }
