@@ -4,6 +4,7 @@
  * else: whatever it shows has come through the socket.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "cli/run.h"
@@ -94,7 +95,7 @@ main(int argc, char **argv)
 	}
 	client_init(&s.client, o.run);
 	s.json = o.json;
-	s.colour = isatty(STDOUT_FILENO);
+	s.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	if (o.file) {
 		status = run_script(&s, o.file);
 	} else if (o.n_words > 0) {

@@ -128,7 +128,8 @@ connections_flow(void *arg, enum sync_kind kind, const struct flow *f)
 static int
 connections_walk(struct wanted *w)
 {
-	struct ctnl_walk walk = {.fd = -1};
+	static _Alignas(8) uint8_t buf[CTNL_CHUNK]; /* instead of one that the walk would make */
+	struct ctnl_walk walk = {.fd = -1, .buf = buf};
 	int r = ctnl_walk_start(&walk);
 
 	if (r < 0)
