@@ -155,7 +155,11 @@ def test_standby_cut_off_stays_inactive(pair, traffic):
     standby.heal()
     pair.wait_settled()
     assert active.active
-    check_no_loss(traffic.mark("cut off"))
+    # Cables are pulled one after the other: while the last one carries frames in one direction only
+    # and then none, the active node may close for the moment that it needs to tell this from silence.
+    figures = traffic.mark("cut off")
+    assert figures.outage_ms < 100, figures
+    check_intact(figures)
 
 
 def test_partition_heals_to_one(pair, traffic):
