@@ -43,7 +43,8 @@ gate_in(struct __sk_buff *skb)
 		__sync_fetch_and_add(&w->shot_in, 1);
 		return TC_ACT_SHOT;
 	}
-	/* What still arrives for us tells the engine whether the switches have learnt the new port. */
+	/* What still arrives for us tells the engine whether the switches have learnt the new port.
+	 */
 	if (now < w->drain_until && skb->pkt_type == PACKET_HOST)
 		w->last_unicast = now;
 	return TC_ACT_UNSPEC;

@@ -39,11 +39,12 @@ explain(int err, char *buf, size_t size)
 	case EPERM:
 	case EACCES:
 		snprintf(buf, size,
-			"loading the gate is not permitted: twinwalld needs root or CAP_BPF, CAP_PERFMON and "
-			"CAP_NET_ADMIN in the first user namespace");
+			"loading the gate is not permitted: twinwalld needs root or CAP_BPF, "
+			"CAP_PERFMON and CAP_NET_ADMIN in the first user namespace");
 		return;
 	case ENOSYS:
-		snprintf(buf, size, "this kernel has no BPF (CONFIG_BPF_SYSCALL); the gate needs it");
+		snprintf(buf, size,
+			"this kernel has no BPF (CONFIG_BPF_SYSCALL); the gate needs it");
 		return;
 	}
 	snprintf(buf, size, "loading the gate failed: %s%s%s", strerror(-err),
@@ -114,7 +115,8 @@ gate_unload(struct gate_fds *fds)
 int
 gate_map(int map_fd, volatile struct gate_words **out)
 {
-	void *p = mmap(NULL, sizeof(struct gate_words), PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
+	void *p = mmap(
+		NULL, sizeof(struct gate_words), PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
 
 	if (p == MAP_FAILED)
 		return -errno;
@@ -139,8 +141,11 @@ static int
 attach_one(int ifindex, enum bpf_tc_attach_point point, int prog)
 {
 	struct bpf_tc_hook h = hook(ifindex, point);
-	struct bpf_tc_opts o = {.sz = sizeof(o), .prog_fd = prog, .flags = BPF_TC_F_REPLACE,
-		.handle = GATE_HANDLE, .priority = GATE_PRIORITY};
+	struct bpf_tc_opts o = {.sz = sizeof(o),
+		.prog_fd = prog,
+		.flags = BPF_TC_F_REPLACE,
+		.handle = GATE_HANDLE,
+		.priority = GATE_PRIORITY};
 
 	return bpf_tc_attach(&h, &o);
 }
@@ -182,8 +187,7 @@ static int
 attached_one(int ifindex, enum bpf_tc_attach_point point, int prog)
 {
 	struct bpf_tc_hook h = hook(ifindex, point);
-	struct bpf_tc_opts o = {
-		.sz = sizeof(o), .handle = GATE_HANDLE, .priority = GATE_PRIORITY};
+	struct bpf_tc_opts o = {.sz = sizeof(o), .handle = GATE_HANDLE, .priority = GATE_PRIORITY};
 	int id = prog_id(prog), r;
 
 	if (id < 0)

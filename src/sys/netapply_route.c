@@ -163,7 +163,8 @@ wanted_rule(const struct plan_rule *p)
 	return u;
 }
 
-/* Of our own rules we know that they have nothing more, even if a later kernel shows more of them. */
+/* Of our own rules we know that they have nothing more, even if a later kernel shows more of them.
+ */
 static bool
 same_rule(const struct rtnl_rule *a, const struct rtnl_rule *b)
 {
