@@ -5,8 +5,19 @@
 #include "core/conf/candidate.h"
 #include "core/conf/value.h"
 
+#define CHUNK_MAX 512 /* objects; then it becomes two */
+
+/* A run of neighbours in a list, so that the n-th object is found without walking the whole list.
+ */
+struct candidate_chunk {
+	struct candidate_chunk *next;
+	struct conf_object *first; /* NULL when empty */
+	size_t n;
+};
+
 struct candidate_list {
 	struct conf_object *first, *last;
+	struct candidate_chunk *chunks;
 	size_t n;
 };
 
@@ -15,10 +26,6 @@ struct candidate_index {
 	struct conf_object **bucket;
 	size_t n_buckets, n_hashed; /* buckets: a power of two */
 	unsigned run;               /* conf_parse() calls so far */
-	/* Where the last move to a place ended, so that a file of numbered rules takes no square
-	 * time. */
-	struct conf_object *near;
-	size_t near_place;
 };
 
 static size_t
@@ -112,24 +119,75 @@ candidate_begin(struct arena *a, struct conf_candidate *c)
 	c->index->run++;
 }
 
+static void
+chunk_split(struct arena *a, struct candidate_chunk *k)
+{
+	struct candidate_chunk *rest = arena_new(a, struct candidate_chunk);
+	struct conf_object *o = k->first;
+
+	for (size_t i = 0; i < k->n / 2; i++)
+		o = o->next;
+	rest->first = o;
+	rest->n = k->n - k->n / 2;
+	rest->next = k->next;
+	k->n /= 2;
+	k->next = rest;
+	for (size_t i = 0; i < rest->n; i++, o = o->next)
+		o->chunk = rest;
+}
+
 /* Links o in front of `next`, or at the end when that is NULL. */
 static void
-list_insert(struct candidate_list *l, struct conf_object *o, struct conf_object *next)
+list_insert(
+	struct arena *a, struct candidate_list *l, struct conf_object *o, struct conf_object *next)
 {
+	struct candidate_chunk *k;
+
+	if (!l->chunks)
+		l->chunks = arena_new(a, struct candidate_chunk);
+	k = next ? next->chunk : l->last ? l->last->chunk : l->chunks;
 	o->next = next;
 	o->prev = next ? next->prev : l->last;
 	*(o->prev ? &o->prev->next : &l->first) = o;
 	*(next ? &next->prev : &l->last) = o;
 	l->n++;
+	o->chunk = k;
+	if (!k->n || k->first == next)
+		k->first = o;
+	if (++k->n > CHUNK_MAX)
+		chunk_split(a, k);
 }
 
 static void
 list_remove(struct candidate_list *l, struct conf_object *o)
 {
+	struct candidate_chunk *k = o->chunk;
+
+	if (k->first == o)
+		k->first = k->n > 1 ? o->next : NULL;
+	k->n--;
 	*(o->prev ? &o->prev->next : &l->first) = o->next;
 	*(o->next ? &o->next->prev : &l->last) = o->prev;
 	o->prev = o->next = NULL;
 	l->n--;
+}
+
+/* The object at a place, counted from 1; NULL when there are fewer. */
+static struct conf_object *
+list_at(const struct candidate_list *l, size_t place)
+{
+	const struct candidate_chunk *k = l->chunks;
+	struct conf_object *o;
+
+	while (k && place > k->n) {
+		place -= k->n;
+		k = k->next;
+	}
+	if (!k)
+		return NULL;
+	for (o = k->first; place > 1; place--)
+		o = o->next;
+	return o;
 }
 
 struct conf_object *
@@ -166,7 +224,7 @@ candidate_add(struct arena *a, struct conf_candidate *c, const struct schema_typ
 	o->run = x->run;
 	o->values = arena_array(a, const struct candidate_value *, t->n_props);
 	if (state == OBJECT_LIVE) {
-		list_insert(&x->list[schema_type_id(t)], o, NULL);
+		list_insert(a, &x->list[schema_type_id(t)], o, NULL);
 		c->n_objects++;
 	}
 	return o;
@@ -178,7 +236,6 @@ candidate_delete(struct conf_candidate *c, struct conf_object *o)
 	struct candidate_index *x = c->index;
 
 	assert(o->state == OBJECT_LIVE && !o->type->singleton);
-	x->near = NULL;
 	list_remove(&x->list[schema_type_id(o->type)], o);
 	o->state = OBJECT_DELETED;
 	o->resolved = NULL;
@@ -186,32 +243,15 @@ candidate_delete(struct conf_candidate *c, struct conf_object *o)
 }
 
 bool
-candidate_place(struct conf_candidate *c, struct conf_object *o, size_t place)
+candidate_place(struct arena *a, struct conf_candidate *c, struct conf_object *o, size_t place)
 {
-	struct candidate_index *x = c->index;
-	struct candidate_list *l = &x->list[schema_type_id(o->type)];
-	struct conf_object *at;
-	size_t i = 1;
+	struct candidate_list *l = &c->index->list[schema_type_id(o->type)];
 
 	assert(o->state == OBJECT_LIVE);
 	if (place < 1 || place > l->n)
 		return false;
-	if (o->next) /* only an object that is the last one leaves the places of the others alone */
-		x->near = NULL;
 	list_remove(l, o);
-	at = l->first;
-	if (x->near && x->near != o && x->near->type == o->type && x->near_place <= place) {
-		at = x->near;
-		i = x->near_place;
-	}
-	if (place == l->n + 1)
-		at = NULL;
-	else
-		for (; i < place; i++)
-			at = at->next;
-	list_insert(l, o, at);
-	x->near = o;
-	x->near_place = place;
+	list_insert(a, l, o, list_at(l, place));
 	return true;
 }
 

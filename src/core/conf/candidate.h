@@ -31,6 +31,7 @@ enum candidate_state {
 struct conf_object {
 	struct conf_object *prev, *next; /* live objects of the same type */
 	struct conf_object *chain;       /* hash table */
+	struct candidate_chunk *chunk;   /* of the list */
 	const struct schema_type *type;
 	const char *name;      /* "" for singletons */
 	unsigned line, column; /* of the statement that made or deleted it */
@@ -65,7 +66,8 @@ void candidate_begin(struct arena *a, struct conf_candidate *c); /* a new conf_p
 struct conf_object *candidate_add(struct arena *a, struct conf_candidate *c,
 	const struct schema_type *t, const char *name, enum candidate_state state);
 void candidate_delete(struct conf_candidate *c, struct conf_object *o);
-bool candidate_place(struct conf_candidate *c, struct conf_object *o, size_t place);
+bool candidate_place(
+	struct arena *a, struct conf_candidate *c, struct conf_object *o, size_t place);
 
 /*
  * Values by the name of the property, which the schema must have. Without a value the schema's

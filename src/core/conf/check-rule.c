@@ -75,8 +75,8 @@ check_sender(const struct rule_check *k)
 {
 	const struct ip_addr *a = &k->r->nat_sender;
 	const char *fault = addr_fault(a);
+	const struct check_held *held;
 	char buf[IP_TEXT_MAX];
-	bool shared = false;
 
 	ip_fmt(a, buf);
 	if (fault) {
@@ -84,27 +84,17 @@ check_sender(const struct rule_check *k)
 		return;
 	}
 	check_only_family(k, "NATSenderAddress", a->family);
-	for (size_t i = 0; i < k->c->n_ifaces; i++) {
-		const struct conf_iface *f = &k->c->ifaces[i];
-
-		for (size_t n = 0; n < f->n_shared; n++)
-			shared = shared || ip_equal(&f->shared[n].addr, a);
-		for (unsigned n = 0; n < 2; n++) {
-			if ((f->has_private4 && ip_equal(&f->private4[n].addr, a)) ||
-				(f->has_private6 && ip_equal(&f->private6[n].addr, a))) {
-				check_fail(k->c, k->o, "NATSenderAddress", 0,
-					"%s is a private address of one node on %s: it can't move "
-					"to the other node",
-					buf, f->name);
-				return;
-			}
-		}
-	}
-	if (!shared)
+	held = check_held_find(k->c, a);
+	if (!held)
 		check_warn(k->c, k->o, "NATSenderAddress", 0,
 			"%s is no shared address of an interface: answers come back only if the "
 			"neighbours route it here",
 			buf);
+	else if (held->private)
+		check_fail(k->c, k->o, "NATSenderAddress", 0,
+			"%s is a private address of one node on %s: it can't move to the other "
+			"node",
+			buf, held->o->name);
 }
 
 static void

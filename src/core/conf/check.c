@@ -85,6 +85,8 @@ missing_hint(
 	struct suggest s = suggest_init(name, &c->suggestions);
 	size_t len;
 
+	if (errors_full(c->errors))
+		return "";
 	if (space == SPACE_ADDRESS && candidate_find(c->cand, SPACE_IFACE, name))
 		return arena_printf(c->a, "; it is an interface, its network is %s_net", name);
 	if (space == SPACE_IFACE && builtin_derived(name, &len) != DERIVED_NONE) {
@@ -99,14 +101,19 @@ missing_hint(
 		suggest_offer(&s, builtin_address_at(i)->name);
 	for (size_t i = 0; space == SPACE_SERVICE && builtin_service_at(i); i++)
 		suggest_offer(&s, builtin_service_at(i)->service.name);
-	for (size_t i = 0; space == SPACE_ADDRESS && p->derived && i < c->n_ifaces; i++) {
+	for (size_t i = 0; p->derived && i < c->n_ifaces && !suggest_done(&s); i++) {
 		suggest_offer(&s, arena_printf(c->a, "%s_ip", c->ifaces[i].name));
 		suggest_offer(&s, arena_printf(c->a, "%s_net", c->ifaces[i].name));
 	}
-	schema_each_type (t)
-		if (p->refs & (1u << schema_type_id(t)))
-			candidate_each (c->cand, schema_type_id(t), o)
-				suggest_offer(&s, o->name);
+	schema_each_type (t) {
+		if (!(p->refs & (1u << schema_type_id(t))))
+			continue;
+		candidate_each (c->cand, schema_type_id(t), o) {
+			if (suggest_done(&s))
+				break;
+			suggest_offer(&s, o->name);
+		}
+	}
 	return suggest_text(c->a, &s);
 }
 

@@ -18,6 +18,16 @@ struct check_gone {
 	size_t n_users;
 };
 
+/* One address of an interface, and where it is written. */
+struct check_held {
+	struct ip_prefix p;
+	const struct conf_object *o; /* the interface */
+	const char *prop;
+	size_t item; /* of prop */
+	bool private;
+	unsigned node; /* of a private address */
+};
+
 struct check {
 	struct arena *a;
 	struct conf_candidate *cand;
@@ -27,6 +37,8 @@ struct check {
 	struct conf_object **iface_objects; /* beside ifaces */
 	bool *incomplete;                   /* beside ifaces: a shared address had an error */
 	size_t n_ifaces;
+	const struct check_held *held; /* addresses of all interfaces, sorted by address */
+	size_t n_held;
 	struct check_gone *gone;
 	unsigned suggestions; /* budget */
 	size_t ranges;        /* used so far, of RANGES_MAX */
@@ -95,6 +107,9 @@ const struct conf_service *resolve_service(
 /* The interface that a property names. False after an error. */
 bool resolve_iface(
 	struct check *c, const struct conf_object *o, const char *prop, struct iface_ref *out);
+
+/* The interface address that is `a`; NULL when it is none of ours. */
+const struct check_held *check_held_find(const struct check *c, const struct ip_addr *a);
 
 /* NULL, or why no node can have this address: "is a multicast address". */
 const char *addr_fault(const struct ip_addr *a);

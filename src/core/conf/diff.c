@@ -12,6 +12,7 @@ struct diff_place {
 	struct diff_place *prev, *next;
 	size_t rank; /* in `from`, 1-based; 0 = new */
 	bool stays;
+	bool passed; /* will be moved, and lies before the objects that are settled already */
 };
 
 struct order {
@@ -139,17 +140,6 @@ order_insert(struct order *l, struct diff_place *p, struct diff_place *after)
 	after->next = p;
 }
 
-/* The place that follows `after`, counted from 1. */
-static size_t
-order_place(const struct diff_place *after)
-{
-	size_t n = 1;
-
-	for (; after->prev; after = after->prev)
-		n++;
-	return n;
-}
-
 /* The list after the deletions, and in it who stays. */
 static void
 order_init(struct arena *a, struct order *l, const struct conf_candidate *from,
@@ -177,12 +167,17 @@ order_init(struct arena *a, struct order *l, const struct conf_candidate *from,
 	mark_stays(a, common, n);
 }
 
+/*
+ * Settles the objects one after the other: `after` is the last settled one and `place` its place in
+ * the list as it is at that moment, from 1. Only forward steps: the whole takes linear time.
+ */
 static void
 diff_ordered(struct text *t, const struct conf_candidate *from, const struct conf_candidate *to,
 	const struct schema_type *st)
 {
 	struct diff_place *after;
 	struct order l;
+	size_t place = 0;
 
 	order_init(t->a, &l, from, to, st);
 	after = &l.head;
@@ -191,16 +186,22 @@ diff_ordered(struct text *t, const struct conf_candidate *from, const struct con
 		struct diff_place *p = o->place;
 
 		if (x && (p->stays || p->prev == after)) {
+			for (struct diff_place *q = after->next; q != p; q = q->next) {
+				q->passed = true;
+				place++;
+			}
 			diff_object(t, x, o, 0);
 		} else if (x) {
 			order_unlink(&l, p);
-			diff_object(t, x, o, order_place(after));
+			place -= p->passed;
+			diff_object(t, x, o, place + 1);
 			order_insert(&l, p, after);
 		} else {
-			show_object(t, o, SHOW_ALL, after == l.last ? 0 : order_place(after));
+			show_object(t, o, SHOW_ALL, after == l.last ? 0 : place + 1);
 			order_insert(&l, p, after);
 		}
 		after = p;
+		place++;
 	}
 }
 

@@ -128,7 +128,7 @@ suggest_offer(struct suggest *s, const char *name)
 	size_t ns, nt;
 	unsigned d;
 
-	if (s->distance <= 1 || *s->budget == 0)
+	if (suggest_done(s))
 		return;
 	--*s->budget;
 	ns = strlen(s->wanted);

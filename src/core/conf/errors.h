@@ -25,6 +25,13 @@ errors_count(const struct conf_errors *errors)
 	return errors->n - errors->n_warnings;
 }
 
+/* No further error is listed: no need to find good words for one. */
+static inline bool
+errors_full(const struct conf_errors *errors)
+{
+	return errors_count(errors) > ERRORS_MAX;
+}
+
 /* Bytes of a user's text that are pleasant in a message; a character of UTF-8 is not cut in two. */
 size_t errors_cut(const char *text);
 
@@ -42,6 +49,13 @@ struct suggest {
 	unsigned distance;
 	unsigned *budget;
 };
+
+/* Nothing more to be gained by offering names: loops over many of them end here. */
+static inline bool
+suggest_done(const struct suggest *s)
+{
+	return s->distance <= 1 || *s->budget == 0;
+}
 
 struct suggest suggest_init(const char *wanted, unsigned *budget);
 void suggest_offer(struct suggest *s, const char *name);

@@ -211,7 +211,7 @@ statement_apply(struct statement *st, struct conf_object *o,
 		if (given[i] && !st->type->props[i].position)
 			o->values[i] = values[i];
 	if (place)
-		candidate_place(st->p->cand, o, place);
+		candidate_place(st->p->a, st->p->cand, o, place);
 }
 
 /* Whether the name is free for a new object. */
@@ -295,8 +295,11 @@ statement_object(struct statement *st)
 	} else if (other) {
 		refuse(st, column, NULL, "'%s' is of type %s", st->name, other->type->name);
 	} else {
-		candidate_each (st->p->cand, schema_type_id(st->type), each)
+		candidate_each (st->p->cand, schema_type_id(st->type), each) {
+			if (suggest_done(&s))
+				break;
 			suggest_offer(&s, each->name);
+		}
 		refuse(st, column, NULL, "no %s is called %s%s", st->type->name,
 			quote(st, st->name), suggest_text(&st->p->scratch, &s));
 	}
