@@ -34,7 +34,8 @@ struct conf_candidate {
 
 /*
  * Parses statements from text[len] into cand (which may hold objects already). Errors are appended.
- * Returns true when this text added no error.
+ * A statement with an error changes nothing; the others are carried out. Returns true when this
+ * text added no error.
  */
 bool conf_parse(struct arena *a, const char *text, size_t len, struct conf_candidate *cand,
 	struct conf_errors *errors);
@@ -42,8 +43,9 @@ bool conf_parse(struct arena *a, const char *text, size_t len, struct conf_candi
 /*
  * Resolves the candidate. Node-local properties (Device Name, NodeType) come from the candidate as
  * well. Fills in what is assigned automatically (EthernetInterface MACIndex) as ordinary properties
- * of the candidate, so that the stored text holds them. Returns NULL when there is any error that
- * is not a warning.
+ * of the candidate, so that the stored text holds them. Returns NULL when `errors` holds any error
+ * that is not a warning, those of conf_parse() included. `a` is the arena of the candidate: the
+ * model points into it (edits of the candidate afterwards leave the model alone).
  */
 const struct conf_model *conf_check(
 	struct arena *a, struct conf_candidate *cand, struct conf_errors *errors);
