@@ -97,6 +97,24 @@ apply_net(struct config *c)
 	return r;
 }
 
+/*
+ * A problem that stays can make each run change something in vain, and the link events of that lead
+ * to the next run: these wait longer each time, until things have been quiet for a while.
+ */
+static void
+apply_settle(struct config *c, int result)
+{
+	struct apply *ap = &c->apply;
+	struct instant now = loop_now();
+
+	if (result == 0 || instant_sub(now, ap->changed_at) > 2 * PERIOD_NS)
+		ap->pause_ns = COALESCE_NS;
+	if (result == 0 || ap->report.changes == 0)
+		return;
+	ap->changed_at = now;
+	ap->pause_ns = ap->pause_ns * 2 < PERIOD_NS ? ap->pause_ns * 2 : PERIOD_NS;
+}
+
 static void
 apply_run(struct config *c)
 {
@@ -108,6 +126,7 @@ apply_run(struct config *c)
 		apply_later(c, RETRY_NS);
 		return;
 	}
+	apply_settle(c, r);
 	apply_later(c, PERIOD_NS);
 	if (!c->in_force)
 		config_in_force(c);
@@ -123,8 +142,10 @@ apply_timer(struct loop_timer *t, struct instant now)
 static void
 apply_link_event(void *arg, const struct link_event *ev)
 {
+	struct config *c = arg;
+
 	(void)ev; /* whatever changed, a run looks at everything */
-	apply_later(arg, COALESCE_NS);
+	apply_later(c, c->apply.pause_ns);
 }
 
 /* Whoever flushes the ruleset leaves a firewall that lets everything pass: load it at once. */
@@ -204,6 +225,7 @@ apply_open(struct config *c, const int *setup_fds)
 
 	memset(ap, 0, sizeof(*ap));
 	ap->report.arena = &ap->arena;
+	ap->pause_ns = COALESCE_NS;
 	ap->watch_fd = (struct loop_fd){.fd = -1, .fn = apply_watch_ready, .arg = c};
 	ap->rules_fd = (struct loop_fd){.fd = -1, .fn = apply_rules_ready, .arg = c};
 	ap->rules_watch.fd = -1;

@@ -51,6 +51,8 @@ struct apply {
 	struct loop_fd rules_fd;
 	struct instant rules_told; /* when a change by others was logged last */
 	struct loop_timer timer;   /* the next run */
+	int64_t pause_ns;          /* between a link event and the run that it leads to */
+	struct instant changed_at; /* last run that changed something and left problems */
 	bool rules_loaded;
 	char rules_error[256];         /* why not, as logged last */
 	struct arena arena;            /* of report */
