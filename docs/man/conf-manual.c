@@ -83,12 +83,12 @@ put_property(FILE *out, const struct schema_prop *p)
 static void
 put_types(FILE *out)
 {
-	schema_each_type(t)
-	{
+	schema_each_type (t) {
 		fprintf(out, ".Ss %s\n", t->name);
 		put_text(out, t->help);
 		fprintf(out, ".Bl -tag -width Ds\n");
-		schema_each_prop(t, p) put_property(out, p);
+		schema_each_prop (t, p)
+			put_property(out, p);
 		fprintf(out, ".El\n");
 	}
 }

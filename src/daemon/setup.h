@@ -54,6 +54,7 @@ struct sync_status {
 struct sync_page {
 	struct seqlock lock;
 	struct sync_status status;
+	int64_t expiry_s; /* state sync's own note for its successor: see core/sync/aging.h */
 };
 
 /*
