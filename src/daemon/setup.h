@@ -32,7 +32,8 @@ enum setup_config {
 #define NOTES_RING 1024
 
 /* Written by the engine only, with every change and at least once a second: who reads it takes an
- * engine that has published nothing for two seconds for dead. Notes: ring[i % NOTES_RING] for i in [head - NOTES_RING, head). */
+ * engine that has published nothing for two seconds for dead. Notes: ring[i % NOTES_RING] for i in
+ * [head - NOTES_RING, head). */
 struct engine_page {
 	struct seqlock lock;
 	struct node_status status;
