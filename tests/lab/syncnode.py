@@ -44,7 +44,7 @@ class Status(ctypes.Structure):
 
 
 class Page(ctypes.Structure):
-    _fields_ = [("seq", ctypes.c_uint32), ("status", Status)]
+    _fields_ = [("seq", ctypes.c_uint32), ("status", Status), ("expiry_s", ctypes.c_int64)]
 
 
 class SyncNode(Namespace):
@@ -54,7 +54,7 @@ class SyncNode(Namespace):
         super().__init__(role)
         self.node_type = node_type
         self.key = key
-        self.process = None
+        self.process = self.page = None
         self.own = []
         self.buffer_kb, self.burst = 4096, 100
         self.devs = [("sync", 1)]
@@ -64,8 +64,9 @@ class SyncNode(Namespace):
 
     def start(self, part=STANDBY, term=0):
         sup, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.page = os.memfd_create("page")
-        os.truncate(self.page, ctypes.sizeof(Page))
+        if self.page is None:  # it outlives the process, as the supervisor's does
+            self.page = os.memfd_create("page")
+            os.truncate(self.page, ctypes.sizeof(Page))
         child.setblocking(False)  # shared with the child: it must never block there
 
         def before_exec():
@@ -170,7 +171,6 @@ class SyncNode(Namespace):
     def _forget(self):
         for s in (self.sup, self.engine, self.config):
             s.close()
-        os.close(self.page)
         self.processes.remove(self.process)
         self.process = None
         self.report = None

@@ -33,12 +33,32 @@ static const struct {
 	[AGING_SCTP + 7] = {"nf_conntrack_sctp_timeout_heartbeat_sent", 30},
 };
 
-bool
-aging_unconfirmed(uint32_t remaining_s, uint32_t bulk, int64_t elapsed_ns)
+int64_t
+aging_expiry(struct instant now, int64_t last_s)
 {
-	int64_t lifetime = aging_lifetime(bulk), left = remaining_s;
+	int64_t fresh_s = now.ns / NS_PER_S + AGING_LONG_S;
 
-	return left > lifetime + 1 || left < lifetime - elapsed_ns / NS_PER_S - AGING_SLACK_S;
+	return fresh_s > last_s + AGING_STEP_S ? fresh_s : last_s + AGING_STEP_S;
+}
+
+uint32_t
+aging_lifetime(struct instant now, int64_t expiry_s)
+{
+	int64_t left_s = expiry_s - now.ns / NS_PER_S;
+
+	return left_s > 1 ? (uint32_t)left_s : 1;
+}
+
+bool
+aging_unconfirmed(struct instant now, uint32_t remaining_s, int64_t expiry_s)
+{
+	return now.ns / NS_PER_S + remaining_s < expiry_s - AGING_SLACK_S;
+}
+
+bool
+aging_needs_refresh(struct instant now, int64_t expiry_s)
+{
+	return expiry_s - now.ns / NS_PER_S < AGING_LONG_S / 2;
 }
 
 const char *

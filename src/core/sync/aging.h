@@ -1,31 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Timeouts: the node that forwards decides when a flow has ended. On the standby a flow lives
- * nearly for ever until told otherwise, and its remaining time doubles as a mark of when it was
- * last confirmed: every bulk has a lifetime of its own, so that after the bulk those that it did
- * not confirm stand out in the kernel's own table, and nothing has to be remembered here.
+ * nearly for ever until told otherwise, and when it would expire doubles as a mark of what
+ * confirmed it: all that one bulk and the deltas after it confirm expires at one instant, and each
+ * bulk has a later instant than the one before. After a bulk those that it did not confirm stand
+ * out in the kernel's own table, and nothing has to be remembered here.
  */
 #pragma once
 #include "base/time.h"
 #include "core/sync/flow.h"
 
-#define AGING_LONG_S  1728000u /* 20 days: beyond every timeout of the kernel, fits at any HZ */
-#define AGING_STEP_S  10u      /* between the lifetimes of one bulk and the next */
-#define AGING_BULKS   32u      /* then the lifetimes begin again */
-#define AGING_SLACK_S 5u
+#define AGING_LONG_S  1728000 /* 20 days: beyond every timeout of the kernel, fits at any HZ */
+#define AGING_STEP_S  8       /* between the instants of two bulks, at least */
+#define AGING_SLACK_S 4       /* the kernel counts whole seconds, and its answer is a little old */
 
-/* Lifetime of what bulk number `bulk` and the deltas after it confirm. */
-static inline uint32_t
-aging_lifetime(uint32_t bulk)
-{
-	return AGING_LONG_S + AGING_STEP_S * (bulk % AGING_BULKS);
-}
-
-/*
- * A flow with remaining_s left was not confirmed since bulk number `bulk` began, elapsed_ns ago.
- * Only for flows that a standby holds for its peer.
+/* When the flows of a bulk that begins now expire, in seconds since boot; last_s = the one before.
  */
-bool aging_unconfirmed(uint32_t remaining_s, uint32_t bulk, int64_t elapsed_ns);
+int64_t aging_expiry(struct instant now, int64_t last_s);
+/* The timeout that makes a flow expire then. */
+uint32_t aging_lifetime(struct instant now, int64_t expiry_s);
+/* Not confirmed by the bulk whose flows expire then. Only for flows that a standby holds. */
+bool aging_unconfirmed(struct instant now, uint32_t remaining_s, int64_t expiry_s);
+/* Long-lived flows are confirmed again in time: half of their life is over. */
+bool aging_needs_refresh(struct instant now, int64_t expiry_s);
 
 /* The kernel's own timeouts, by protocol and state. */
 enum aging_kind {

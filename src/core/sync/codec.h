@@ -21,7 +21,7 @@ enum sync_kind {
 };
 
 enum sync_control {
-	SYNC_BULK_REQUEST = 1, /* id: send me everything */
+	SYNC_BULK_REQUEST = 1, /* id, count = 1: only to confirm, I am complete */
 	SYNC_BULK_BEGIN,       /* id, count = flows in the sender's table */
 	SYNC_BULK_END,         /* id, count = flows sent */
 	SYNC_BULK_DONE,        /* id: everything of it is in my kernel, and nothing else */

@@ -252,10 +252,10 @@ get_control(struct rd *r, unsigned type, struct sync_record *rec)
 		return SYNC_REJECT_KIND;
 	rec->control.type = (enum sync_control)type;
 	switch (rec->control.type) {
-	case SYNC_BULK_REQUEST:
 	case SYNC_BULK_DONE:
 		rec->control.id = rd_u32(r);
 		break;
+	case SYNC_BULK_REQUEST:
 	case SYNC_BULK_BEGIN:
 	case SYNC_BULK_END:
 		rec->control.id = rd_u32(r);

@@ -2,13 +2,15 @@
 /* Who sends what to whom, and when a table counts as complete. */
 #include <assert.h>
 #include <string.h>
+#include "core/sync/aging.h"
 #include "core/sync/duty.h"
 
 void
-duty_init(struct duty *d)
+duty_init(struct duty *d, struct instant now, int64_t last_s)
 {
 	memset(d, 0, sizeof(*d));
 	d->part = SYNC_STANDBY;
+	d->in_expiry_s = aging_expiry(now, last_s);
 }
 
 /* Nobody serves us any more, and what was received stays as it is. */
@@ -16,6 +18,7 @@ static void
 forget_incoming(struct duty *d)
 {
 	d->in = IN_NONE;
+	d->in_complete = false;
 	d->put_request = d->put_done = false;
 	d->in_total = d->in_seen = 0;
 }
@@ -31,7 +34,7 @@ static void
 forget_outgoing(struct duty *d)
 {
 	d->out = OUT_IDLE;
-	d->lost = false;
+	d->lost = d->out_complete = false;
 	d->out_total = d->out_sent = 0;
 }
 
@@ -40,7 +43,8 @@ duty_part(struct duty *d, enum sync_part part, uint64_t term)
 {
 	bool was_active = d->part == SYNC_ACTIVE;
 
-	if (part == SYNC_BARRIER) /* its term is the one to report; what happens here stays as it is */
+	if (part ==
+		SYNC_BARRIER) /* its term is the one to report; what happens here stays as it is */
 		return;
 	if (term != d->term || (part == SYNC_ACTIVE) != was_active)
 		d->barrier = false;
@@ -53,7 +57,6 @@ duty_part(struct duty *d, enum sync_part part, uint64_t term)
 	d->part = part;
 	if (was_active && part != SYNC_ACTIVE) {
 		forget_outgoing(d);
-		d->asked = 0;
 		ask(d); /* windows are stale here: the peer's flows replace ours */
 	}
 }
@@ -101,6 +104,7 @@ void
 duty_lost(struct duty *d)
 {
 	d->lost = true;
+	d->out_complete = false;
 	d->out = OUT_IDLE;
 }
 
@@ -109,13 +113,14 @@ on_begin(struct duty *d, const struct sync_record *rec, struct instant now)
 {
 	if (d->part == SYNC_ACTIVE)
 		return;
+	if (d->in != IN_ASKED)
+		d->in_complete = false; /* not a refresh: the peer lost something */
 	d->in = IN_RECEIVING;
 	d->put_done = false;
 	d->in_id = rec->control.id;
 	d->in_total = rec->control.count;
 	d->in_seen = 0;
-	d->in_number++;
-	d->in_since = now;
+	d->in_expiry_s = aging_expiry(now, d->in_expiry_s);
 }
 
 void
@@ -124,7 +129,9 @@ duty_control(struct duty *d, const struct sync_record *rec, struct instant now)
 	assert(rec->kind == SYNC_CONTROL);
 	switch (rec->control.type) {
 	case SYNC_BULK_REQUEST:
-		forget_outgoing(d);
+		if (!rec->control.count)
+			d->out_complete = false;
+		d->out = OUT_IDLE;
 		d->asked = rec->control.id;
 		break;
 	case SYNC_BULK_BEGIN:
@@ -137,11 +144,13 @@ duty_control(struct duty *d, const struct sync_record *rec, struct instant now)
 	case SYNC_BULK_DONE:
 		if (d->out == OUT_WAITING && rec->control.id == d->out_id) {
 			d->out = OUT_DONE;
+			d->out_complete = true;
 			d->bulks_sent++;
 		}
 		break;
 	case SYNC_TERM:
 		d->peer_term = rec->control.term;
+		d->asked = 0; /* it is active, and asks again when it is not */
 		break;
 	case _SYNC_CONTROL_MAX:
 		break;
@@ -149,8 +158,10 @@ duty_control(struct duty *d, const struct sync_record *rec, struct instant now)
 }
 
 void
-duty_poll(struct duty *d, bool calm, uint32_t flows)
+duty_poll(struct duty *d, struct instant now, bool calm, uint32_t flows)
 {
+	if (d->part != SYNC_ACTIVE && d->in == IN_DONE && aging_needs_refresh(now, d->in_expiry_s))
+		d->put_request = true;
 	if (d->part != SYNC_ACTIVE || !d->session || !d->asked || d->put_term)
 		return;
 	if (d->out != OUT_IDLE || !calm)
@@ -172,6 +183,7 @@ duty_next(const struct duty *d, struct sync_record *rec)
 	} else if (d->put_request) {
 		rec->control.type = SYNC_BULK_REQUEST;
 		rec->control.id = d->request_id + 1;
+		rec->control.count = d->in_complete;
 	} else if (d->put_done) {
 		rec->control.type = SYNC_BULK_DONE;
 		rec->control.id = d->in_id;
@@ -227,6 +239,7 @@ duty_swept(struct duty *d)
 {
 	assert(d->in == IN_SWEEPING);
 	d->in = IN_DONE;
+	d->in_complete = true;
 	d->put_done = true;
 	d->bulks_received++;
 }
@@ -248,7 +261,7 @@ duty_report(const struct duty *d, struct sync_report *r)
 	if (!d->session) {
 		r->state = SYNC_LOST;
 		r->percent = 0;
-	} else if (active ? d->out == OUT_DONE && !d->lost : d->in == IN_DONE) {
+	} else if (active ? d->out_complete : d->in_complete) {
 		r->state = SYNC_SYNCED;
 		r->percent = 100;
 	} else {

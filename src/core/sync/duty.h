@@ -31,9 +31,10 @@ struct duty {
 
 	/* As sender. */
 	enum duty_out out;
-	bool lost;       /* since the last BEGIN something did not reach the peer */
-	uint32_t asked;  /* id of the peer's request, 0 = none in this session */
-	uint32_t out_id; /* of the bulk */
+	bool lost;         /* since the last BEGIN something did not reach the peer */
+	bool out_complete; /* the peer has everything */
+	uint32_t asked;    /* id of the peer's request, 0 = none in this session */
+	uint32_t out_id;   /* of the bulk */
 	uint32_t out_total, out_sent;
 	bool put_term; /* TERM is to be put before any flow */
 	uint32_t bulks_sent;
@@ -43,8 +44,8 @@ struct duty {
 	bool put_request, put_done;
 	uint32_t request_id, in_id;
 	uint32_t in_total, in_seen;
-	uint32_t in_number; /* of bulks begun here: chooses the lifetime (aging.h) */
-	struct instant in_since;
+	bool in_complete;    /* my table is the peer's; stays true while a refresh goes on */
+	int64_t in_expiry_s; /* of what is confirmed now (aging.h) */
 	uint32_t bulks_received;
 
 	/* Barrier. */
@@ -53,7 +54,8 @@ struct duty {
 	uint32_t barrier_mark;
 };
 
-void duty_init(struct duty *d);
+/* last_s: the in_expiry_s of an earlier process on this machine, 0 = none known. */
+void duty_init(struct duty *d, struct instant now, int64_t last_s);
 /* The engine's order. SYNC_BARRIER: follow with duty_set_barrier() when all events have been put.
  */
 void duty_part(struct duty *d, enum sync_part part, uint64_t term);
@@ -76,9 +78,9 @@ duty_seen(struct duty *d)
 		d->in_seen++;
 }
 
-/* Begins a bulk when there is reason to; `calm` = the stream's backlog is small, `flows` in my
- * table. */
-void duty_poll(struct duty *d, bool calm, uint32_t flows);
+/* Begins a bulk, or asks for one, when there is reason to; `calm` = the stream's backlog is small,
+ * `flows` in my table. */
+void duty_poll(struct duty *d, struct instant now, bool calm, uint32_t flows);
 /* The next control record to put; true = there is one. Tell duty_put() when the stream took it. */
 bool duty_next(const struct duty *d, struct sync_record *rec);
 void duty_put(struct duty *d, const struct sync_record *rec);

@@ -256,10 +256,10 @@ sync_encode_control(struct sync_encoder *e, const struct sync_record *rec)
 
 	wr_u8(&e->w, rec->control.type);
 	switch (rec->control.type) {
-	case SYNC_BULK_REQUEST:
 	case SYNC_BULK_DONE:
 		wr_u32(&e->w, rec->control.id);
 		break;
+	case SYNC_BULK_REQUEST:
 	case SYNC_BULK_BEGIN:
 	case SYNC_BULK_END:
 		wr_u32(&e->w, rec->control.id);

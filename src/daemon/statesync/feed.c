@@ -212,8 +212,9 @@ walk_ready(struct statesync *s)
 		ctnl_walk_stop(&f->walk);
 		return false;
 	}
-	if (f->walk.running)
+	if (f->walk.running && f->walk_id == s->duty.out_id)
 		return true;
+	f->walk_id = s->duty.out_id;
 	recent_clear(&f->recent);
 	if (ctnl_walk_start(&f->walk) < 0) {
 		duty_lost(&s->duty);

@@ -97,10 +97,9 @@ static void
 sweep_flow(void *arg, enum sync_kind kind, const struct flow *f)
 {
 	struct statesync *s = arg;
-	const struct duty *d = &s->duty;
 
 	(void)kind;
-	if (!aging_unconfirmed(f->timeout_s, d->in_number, instant_sub(s->keep.now, d->in_since)))
+	if (!aging_unconfirmed(s->keep.now, f->timeout_s, s->duty.in_expiry_s))
 		return;
 	if (flow_is_local(f, &s->own) ||
 		recent_has(&s->keep.recent, flow_hash(f, s->feed.hash_key)))
@@ -177,9 +176,10 @@ keep_poll(struct statesync *s, struct instant now)
 	enum keep_job job = job_due(s);
 	struct instant strict_at = steer_liberal(s, now);
 
-	if (job != k->job) {
+	if (job != k->job || (job == KEEP_SWEEP && k->sweep_of != s->duty.in_expiry_s)) {
 		ctnl_walk_stop(&k->walk);
 		k->job = job;
+		k->sweep_of = s->duty.in_expiry_s;
 		k->next = now;
 	}
 	if (job == KEEP_NOTHING)

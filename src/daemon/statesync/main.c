@@ -32,6 +32,7 @@ take_records(struct statesync *s, const uint8_t *records, size_t len, struct ins
 		sink_flush(&s->sink);
 		s->sink.senior = !s->sink.senior;
 	}
+	s->sink.lifetime_s = aging_lifetime(now, s->duty.in_expiry_s);
 	sync_decode_begin(&d, records, len);
 	while ((r = sync_decode_next(&d, &rec)) == SYNC_OK) {
 		if (rec.kind != SYNC_CONTROL) {
@@ -47,7 +48,8 @@ take_records(struct statesync *s, const uint8_t *records, size_t len, struct ins
 		sink_flush(&s->sink); /* a mark in the stream: what stood before it is in the
 					   kernel */
 		duty_control(&s->duty, &rec, now);
-		s->sink.lifetime_s = aging_lifetime(s->duty.in_number);
+		s->page->expiry_s = s->duty.in_expiry_s;
+		s->sink.lifetime_s = aging_lifetime(now, s->duty.in_expiry_s);
 		s->sink.senior = duty_senior(&s->duty);
 	}
 	if (r != SYNC_END)
@@ -129,7 +131,7 @@ after_round(void *arg, struct instant now)
 {
 	struct statesync *s = arg;
 	struct instant next = instant_add(s->checked, CHECK_NS);
-	bool more = false;
+	bool more = false, calm;
 
 	check(s, now);
 	if (s->enabled) {
@@ -138,9 +140,8 @@ after_round(void *arg, struct instant now)
 		put_controls(s, now);
 		feed_listen(s, now);
 		/* a bulk begins after listening does, so that nothing falls between */
-		if (s->feed.events.fd >= 0)
-			duty_poll(&s->duty, stream_backlog(&s->stream) < s->stream.conf.frames / 4,
-				s->stream.flows);
+		calm = stream_backlog(&s->stream) < s->stream.conf.frames / 4;
+		duty_poll(&s->duty, now, calm && s->feed.events.fd >= 0, s->stream.flows);
 		put_controls(s, now);
 		more = feed_walk(s, now);
 		next = instant_min(next, keep_poll(s, now));
@@ -358,6 +359,8 @@ prepare(struct statesync *s)
 		r = sink_open(&s->sink, &s->query, &s->keep.aging);
 	if (r)
 		return r;
+	duty_init(&s->duty, loop_now(), s->page->expiry_s);
+	s->page->expiry_s = s->duty.in_expiry_s;
 	s->link.on_payload = on_payload;
 	s->link.on_session = on_session;
 	s->link.arg = s;
@@ -394,7 +397,6 @@ statesync_main(const struct daemon_opts *o)
 	s->super.fd = -1;
 	for (unsigned i = 0; i < _PROC_MAX; i++)
 		s->peers[i].fd = -1;
-	duty_init(&s->duty);
 	link_init(&s->link, &s->loop);
 	r = prepare(s);
 	if (r < 0) {

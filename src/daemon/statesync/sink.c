@@ -16,7 +16,7 @@ sink_open(struct sink *a, struct ctnl_query *query, const struct aging *aging)
 {
 	a->query = query;
 	a->aging = aging;
-	a->lifetime_s = aging_lifetime(0);
+	a->lifetime_s = AGING_LONG_S;
 	return ctnl_batch_open(&a->batch);
 }
 

@@ -124,6 +124,7 @@ struct feed {
 	struct loop_fd fd;
 	struct loop_timer gather; /* lets events gather when they come fast */
 	struct ctnl_walk walk;    /* of the bulk */
+	uint32_t walk_id;         /* which bulk: duty.out_id */
 	struct ctnl_query *query;
 	struct recent recent;
 	uint64_t hash_key;
@@ -139,6 +140,7 @@ enum keep_job { KEEP_NOTHING, KEEP_SWEEP, KEEP_RETIME };
 struct keep {
 	enum keep_job job;
 	struct ctnl_walk walk;
+	int64_t sweep_of;     /* which bulk the sweep follows: duty.in_expiry_s */
 	struct recent recent; /* written while sweeping */
 	struct instant next;  /* part of the walk */
 	struct instant now;
