@@ -10,11 +10,14 @@
 #include <stdint.h>
 
 /*
- * Carries out `text` (as for nft -f) as one transaction: all of it or nothing. 0, or -EINVAL with
- * nft's own words in err[err_size] (line and column of the text included, cut when too long).
+ * Replaces our table by the ruleset `text` (rules_compile()): all of it or nothing, and no packet
+ * is lost or let through meanwhile; how, and why one transaction is not enough for that, stands in
+ * nft.c. 0, or -EINVAL with nft's own words in err[err_size] (lines counted as in text, cut when
+ * too long); then the old ruleset is in force as before. Counters begin at 0.
  */
 int nft_apply(const char *text, char *err, size_t err_size);
-/* Like nft_apply(), but the kernel only says whether it would accept the text. */
+/* Whether nft and the kernel would accept `text`, any commands for nft -f. Result as nft_apply().
+ */
 int nft_check(const char *text, char *err, size_t err_size);
 /* Removes table inet twinwall with everything in it; no error when it is not there. */
 int nft_delete_table(char *err, size_t err_size);
@@ -22,7 +25,7 @@ int nft_delete_table(char *err, size_t err_size);
 /*
  * Calls fn for every named counter of our table: "rule/NAME", "management/NAME", "drop/REASON". The
  * comment is the name as configured, or "". 0, -ENOENT when the table is not loaded, -EIO when the
- * answer could not be understood. Counters begin at 0 whenever the ruleset is replaced.
+ * answer could not be understood.
  */
 typedef void nft_counter_fn(
 	void *ctx, const char *name, const char *comment, uint64_t packets, uint64_t bytes);

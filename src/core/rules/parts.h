@@ -17,7 +17,7 @@
 
 #define TRANSLATE_NONE      0
 #define TRANSLATE_INTERFACE 1 /* source becomes the shared address of the outgoing interface */
-#define TRANSLATE_FIRST     2 /* from here on one number for each rule that names addresses */
+#define TRANSLATE_FIRST     2 /* from here on translations to addresses that rules name */
 
 /* One rule, ready to be written. */
 struct rule_part {
@@ -27,6 +27,7 @@ struct rule_part {
 	size_t n_cond;      /* 0: can never match */
 	const char *never;  /* why n_cond is 0 */
 	uint32_t translate; /* TRANSLATE_… */
+	bool shares; /* an earlier rule has the same number, and the chains that go with it */
 };
 
 /* One interface that carries traffic: every one but the sync interfaces. */

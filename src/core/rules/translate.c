@@ -4,31 +4,106 @@
  * (mark, see parts.h); the NAT chains only carry it out: destinations in prerouting, sources in
  * postrouting. So an earlier rule of any kind wins over a later NAT or SAT rule by itself.
  */
+#include <string.h>
 #include "core/rules/parts.h"
 
 #define PORT_MAP_MAX 4096 /* ports of one rule that are translated one by one */
 #define WITH_PORTS   "meta l4proto { tcp, udp, dccp, sctp } "
 
+/* Everything that decides how a packet is translated, as text. */
+static const char *
+meaning(struct compiler *c, const struct conf_rule *r)
+{
+	struct text t = {.a = c->a};
+	char buf[IP_TEXT_MAX];
+
+	text_add(&t, "%s", ip_fmt(&r->nat_sender, buf));
+	if (r->action != RULE_SAT)
+		return t.s;
+	text_add(&t, " %s %u-%u", ip_fmt(&r->sat_ip, buf), r->sat_port.lo, r->sat_port.hi);
+	for (size_t i = 0; r->sat_port.hi > r->sat_port.lo && i < r->service->n_match; i++)
+		for (size_t k = 0; k < r->service->match[i].n_dport; k++)
+			text_add(&t, " %u-%u", r->service->match[i].dport[k].lo,
+				r->service->match[i].dport[k].hi);
+	return t.s;
+}
+
+/* FNV-1a, folded to what fits into the mark beside the fixed numbers. */
+static uint32_t
+number_of(const char *text)
+{
+	uint32_t h = 2166136261u;
+
+	for (; *text; text++)
+		h = (h ^ (uint8_t)*text) * 16777619u;
+	return TRANSLATE_FIRST + (h ^ h >> 24) % (MARK_NUMBER - TRANSLATE_FIRST);
+}
+
+/* Translations by number: open addressing, at most half full. */
+struct numbers {
+	size_t size;
+	struct rule_part **p;
+	const char **meaning;
+};
+
+/* Where `number` is, or the free place for it. */
+static size_t
+numbers_find(const struct numbers *n, uint32_t number)
+{
+	size_t i = number % n->size;
+
+	while (n->p[i] && n->p[i]->translate != number)
+		i = (i + 1) % n->size;
+	return i;
+}
+
+/*
+ * The number follows from what it means, not from the rule's position: while a ruleset is replaced,
+ * a packet can be judged by the old one and translated by the new one, and must not be translated
+ * by the wrong rule. Rules that translate alike share a number.
+ */
 void
 translate_number(struct compiler *c)
 {
-	uint32_t next = TRANSLATE_FIRST;
+	struct numbers n = {.size = 16};
 
+	while (n.size < 2 * c->n_rules)
+		n.size *= 2;
+	n.p = arena_array(c->a, struct rule_part *, n.size);
+	n.meaning = arena_array(c->a, const char *, n.size);
 	for (size_t i = 0; i < c->n_rules; i++) {
 		struct rule_part *p = &c->rules[i];
 		const struct conf_rule *r = p->r;
+		const char *text;
+		uint32_t number;
+		size_t k;
 
+		if (!p->n_cond || (r->action != RULE_NAT && r->action != RULE_SAT))
+			continue;
+		p->translate = TRANSLATE_INTERFACE;
 		if (r->action == RULE_NAT && !r->nat_sender.family)
-			p->translate = TRANSLATE_INTERFACE;
-		else if (r->action == RULE_NAT || r->action == RULE_SAT)
-			p->translate = next++;
+			continue;
+		text = meaning(c, r);
+		number = number_of(text);
+		for (;;) {
+			k = numbers_find(&n, number);
+			if (!n.p[k] || strcmp(n.meaning[k], text) == 0)
+				break;
+			number = number == MARK_NUMBER ? TRANSLATE_FIRST : number + 1;
+		}
+		p->translate = number;
+		p->shares = n.p[k] != NULL;
+		if (!p->shares) {
+			n.p[k] = p;
+			n.meaning[k] = text;
+		}
 	}
 }
 
 static bool
 writes_source(const struct rule_part *p)
 {
-	return p->translate >= TRANSLATE_FIRST && p->r->nat_sender.family;
+	return p->r->nat_sender.family;
 }
 
 static bool
@@ -161,24 +236,43 @@ write_by_interface(struct compiler *c)
 		}
 		text_add(&c->out, n ? " }\n" : "");
 	}
-	text_add(&c->out, "\t\tgoto no_address\n\t}\n\n");
+	text_add(&c->out, "\t\tgoto no_translation\n\t}\n\n");
 }
 
+/* Number → chain that carries it out; a number of another ruleset's is dropped. */
 static void
 write_dispatch(struct compiler *c, bool source)
 {
-	size_t n = 0;
-
+	text_add(&c->out,
+		"\t\tiifname != \"tw-*\" accept\n"
+		"\t\tmeta mark & 0x%08x vmap { 0x%08x : accept, 0x%08x : %s",
+		MARK_NUMBER, TRANSLATE_NONE, TRANSLATE_INTERFACE,
+		source ? "goto nat_interface" : "accept");
 	for (size_t i = 0; i < c->n_rules; i++) {
 		const struct rule_part *p = &c->rules[i];
 
-		if (!p->n_cond || !(source ? writes_source(p) : writes_destination(p)))
+		if (p->translate < TRANSLATE_FIRST || p->shares)
 			continue;
-		text_add(&c->out, "%s0x%08x : goto %s/%s",
-			n++ ? ",\n\t\t\t" : "\t\tmeta mark & 0x00ffffff vmap { ", p->translate,
-			source ? "nat" : "sat", p->id);
+		text_add(&c->out, ",\n\t\t\t0x%08x : ", p->translate);
+		if (source ? writes_source(p) : writes_destination(p))
+			text_add(&c->out, "goto %s/%s", source ? "nat" : "sat", p->id);
+		else
+			text_add(&c->out, "accept");
 	}
-	text_add(&c->out, n ? " }\n" : "");
+	text_add(&c->out, " }\n\t\tgoto no_translation\n\t}\n\n");
+}
+
+static void
+write_translation(struct compiler *c, const struct rule_part *p)
+{
+	char buf[IP_TEXT_MAX];
+
+	if (writes_destination(p))
+		write_sat(c, p);
+	if (writes_source(p))
+		text_add(&c->out, "\tchain nat/%s {\n\t\tsnat %s to %s\n\t}\n\n", p->id,
+			p->r->nat_sender.family == 4 ? "ip" : "ip6",
+			ip_fmt(&p->r->nat_sender, buf));
 }
 
 void
@@ -187,33 +281,18 @@ translate_chains(struct compiler *c)
 	text_add(&c->out, "\tchain destination { # the first packet of a connection only\n"
 			  "\t\ttype nat hook prerouting priority dstnat; policy accept;\n");
 	write_dispatch(c, false);
-	text_add(&c->out,
-		"\t}\n\n"
-		"\tchain source { # what the node itself sends never gets here\n"
-		"\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
-		"\t\tiifname != \"tw-*\" accept\n"
-		"\t\tmeta mark & 0x%08x == 0x%08x goto nat_interface\n",
-		MARK_NUMBER, TRANSLATE_INTERFACE);
+	text_add(&c->out, "\tchain source { # what the node itself sends is not translated\n"
+			  "\t\ttype nat hook postrouting priority srcnat; policy accept;\n");
 	write_dispatch(c, true);
-	text_add(&c->out, "\t}\n\n");
 	write_by_interface(c);
-	for (size_t i = 0; i < c->n_rules; i++) {
-		const struct rule_part *p = &c->rules[i];
-		char buf[IP_TEXT_MAX];
-
-		if (!p->n_cond)
-			continue;
-		if (writes_destination(p))
-			write_sat(c, p);
-		if (writes_source(p))
-			text_add(&c->out, "\tchain nat/%s {\n\t\tsnat %s to %s\n\t}\n\n", p->id,
-				p->r->nat_sender.family == 4 ? "ip" : "ip6",
-				ip_fmt(&p->r->nat_sender, buf));
-	}
+	for (size_t i = 0; i < c->n_rules; i++)
+		if (c->rules[i].translate >= TRANSLATE_FIRST && !c->rules[i].shares)
+			write_translation(c, &c->rules[i]);
 	text_add(&c->out,
-		"\tchain no_address { # a NAT rule, and no shared address of this family to use\n"
-		"\t\tcounter name \"drop/no-address\"\n"
-		"\t\tlimit rate 5/second burst 10 packets log prefix \"tw:no-address \"\n"
+		"\tchain no_translation { # no address of this family, or judged by another "
+		"ruleset\n"
+		"\t\tcounter name \"drop/no-translation\"\n"
+		"\t\tlimit rate 5/second burst 10 packets log prefix \"tw:no-translation \"\n"
 		"\t\tdrop\n"
 		"\t}\n");
 }
