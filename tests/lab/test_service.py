@@ -71,8 +71,9 @@ def test_stat_counts_agree(pair):
     wait_until(lambda: min(counts()) >= 400, 5, lambda: f"both hold 400 connections: {counts()}")
     low, high = sorted(counts())
     assert high - low <= 0.05 * high
-    stat = pair.standby.json("stat")
-    assert stat["peer_connections"] >= 400 and stat["revision"] == 1 and stat["version"]
+    stat = wait_until(lambda: (s := pair.standby.json("stat"))["peer_connections"] >= 400 and s, 5,
+                      "the peer's count is known")
+    assert stat["revision"] == 1 and stat["version"]
     assert traffic.mark("stat").intact
 
 
