@@ -11,6 +11,7 @@ import signal
 import sys
 import termios
 import threading
+import time
 import traceback
 import tty
 
@@ -57,9 +58,11 @@ class Demo:
         return NAMES[node.name][0]
 
     def step(self, text, act, loss_free, expect_move):
-        """Runs act(active, standby); judges what the traffic noticed and who is active then."""
+        """Runs act(active, standby); judges what the traffic noticed and who is active then.
+        expect_move: whether the other node is active afterwards; None when either may be."""
         old = self.lab.active
         self.view.begin(text)
+        self.pause()
         with self.lock:
             before = self.traffic.mark("before")
         problem = None
@@ -69,6 +72,7 @@ class Demo:
         except (AssertionError, LabError) as e:
             problem = str(e)
         settled = self.settle()
+        self.pause()
         with self.lock:
             f = self.traffic.mark(text)
         try:
@@ -77,10 +81,8 @@ class Demo:
             new, problem = old, problem or str(e)
         moved = new is not old
         held = (problem is None and settled and f.intact and f.alive == before.alive
-                and moved is expect_move if expect_move is not None else
-                problem is None and settled and f.intact and f.alive == before.alive)
-        held = held and f.source_changes == 0 and \
-            (f.lost == 0 if loss_free else f.outage_ms < OUTAGE_MAX_MS)
+                and f.source_changes == 0 and expect_move in (moved, None)
+                and (f.lost == 0 if loss_free else f.outage_ms < OUTAGE_MAX_MS))
         who = f"{self.name(old)} → {self.name(new)}" if moved else self.name(new)
         self.view.done({"text": text, "outage_ms": f.outage_ms, "lost": f.lost, "before": before.alive,
                         "after": f.alive, "active": who, "held": held})
@@ -88,6 +90,11 @@ class Demo:
             self.failed += 1
             folder = self.lab.save_evidence(f"demo-{self.failed}")
             print(f"\n{text}: {problem or f}\nlogs and status of both nodes: {folder}", file=sys.stderr)
+
+    def pause(self):
+        """Time to look at the picture, when somebody does."""
+        if self.view.live:
+            time.sleep(1)
 
     def wait_one_active(self):
         wait_until(lambda: sum(h.get("role") == "active" for h in self.lab.roles().values()) == 1, 10,
