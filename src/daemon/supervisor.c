@@ -199,6 +199,8 @@ exec_child(const struct supervisor *s, enum proc proc, int fd, bool warm, pid_t 
 		o->state, "--run", o->run, warm ? "--warm" : NULL, NULL};
 	sigset_t none;
 
+	setpgid(0,
+		0); /* Ctrl-C on a terminal is the supervisor's business: it ends them in order */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1); /* it died before the signal was asked for */

@@ -133,19 +133,18 @@ gate_unmap(volatile struct gate_words *w)
 static struct bpf_tc_hook
 hook(int ifindex, enum bpf_tc_attach_point point)
 {
-	return (struct bpf_tc_hook){
-		.sz = sizeof(struct bpf_tc_hook), .ifindex = ifindex, .attach_point = point};
+	/* LIBBPF_OPTS zeroes the padding, too: libbpf refuses structures with anything in it */
+	LIBBPF_OPTS(bpf_tc_hook, h, .ifindex = ifindex, .attach_point = point);
+
+	return h;
 }
 
 static int
 attach_one(int ifindex, enum bpf_tc_attach_point point, int prog)
 {
 	struct bpf_tc_hook h = hook(ifindex, point);
-	struct bpf_tc_opts o = {.sz = sizeof(o),
-		.prog_fd = prog,
-		.flags = BPF_TC_F_REPLACE,
-		.handle = GATE_HANDLE,
-		.priority = GATE_PRIORITY};
+	LIBBPF_OPTS(bpf_tc_opts, o, .prog_fd = prog, .flags = BPF_TC_F_REPLACE,
+		.handle = GATE_HANDLE, .priority = GATE_PRIORITY);
 
 	return bpf_tc_attach(&h, &o);
 }
@@ -187,7 +186,7 @@ static int
 attached_one(int ifindex, enum bpf_tc_attach_point point, int prog)
 {
 	struct bpf_tc_hook h = hook(ifindex, point);
-	struct bpf_tc_opts o = {.sz = sizeof(o), .handle = GATE_HANDLE, .priority = GATE_PRIORITY};
+	LIBBPF_OPTS(bpf_tc_opts, o, .handle = GATE_HANDLE, .priority = GATE_PRIORITY);
 	int id = prog_id(prog), r;
 
 	if (id < 0)

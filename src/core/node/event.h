@@ -47,6 +47,7 @@ struct event {
 		struct {
 			uint16_t port;
 			bool present, carrier;
+			bool ready; /* its tw-* is up; always true of a sync interface */
 		} link;
 		const struct ha_conf *conf;
 		struct {

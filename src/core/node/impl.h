@@ -16,7 +16,7 @@
 #define ANNOUNCE_STEPS  6
 
 struct node_port {
-	bool present, carrier;
+	bool present, carrier, ready;
 	bool full_rate;
 	bool one_way;           /* as last noted */
 	bool peer_hears;        /* the peer's newest heartbeat says so */

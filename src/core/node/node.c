@@ -186,6 +186,10 @@ set_link(struct node *n, const struct event *ev, struct actions *out)
 	if (ev->link.port >= n->conf.n_ports)
 		return;
 	p = &n->ports[ev->link.port];
+	if (p->ready != ev->link.ready) {
+		p->ready = ev->link.ready;
+		n->links_changed = ev->now;
+	}
 	if (p->present == ev->link.present && p->carrier == ev->link.carrier)
 		return;
 	node_note(out, NOTE_LINK, ev->now, ev->link.port, ev->link.carrier, ev->link.present, 0);
@@ -205,7 +209,7 @@ judge_quality(struct node *n, struct instant now, struct actions *out)
 	for (unsigned i = 0; i < n->conf.n_ports; i++)
 		ifaces[i] = (struct quality_iface){
 			.weight = n->conf.ports[i].sync ? 0 : n->conf.ports[i].weight,
-			.up = n->ports[i].present && n->ports[i].carrier};
+			.up = n->ports[i].present && n->ports[i].carrier && n->ports[i].ready};
 	n->quality_ifaces = quality_ifaces(ifaces, n->conf.n_ports, &n->able);
 	quality_settle(&n->quality, n->quality_ifaces, now, n->elect.role == ROLE_SILENT);
 	if (n->quality.value != n->quality_noted && n->elect.role != ROLE_SILENT)

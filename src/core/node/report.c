@@ -24,6 +24,7 @@ report_port(const struct node *n, unsigned i, struct instant now, struct port_st
 	s->sync = c->sync;
 	s->present = p->present;
 	s->carrier = p->carrier;
+	s->ready = p->ready;
 	s->heard = p->heard.ns && instant_sub(now, p->heard) < patience;
 	s->two_way = s->heard && p->peer_hears;
 	s->heartbeats_heard = p->n_heard;

@@ -12,6 +12,7 @@ struct port_status {
 	char name[IFACE_NAME_MAX];
 	uint16_t index, weight;
 	bool sync, present, carrier;
+	bool ready;   /* its tw-* is up */
 	bool heard;   /* heartbeats from the peer's twin within detection time */
 	bool two_way; /* … and the twin hears us */
 	uint64_t heartbeats_heard, heartbeats_sent;

@@ -162,6 +162,12 @@ port_alarms(const struct config *c, json_t *list, const struct node_status *s)
 			alarm_add(list, "interface %s does not exist", p->name);
 		else if (p->present && !p->carrier)
 			alarm_add(list, "interface %s has no carrier", p->name);
+		else if (p->present && !p->ready)
+			alarm_add(list,
+				"interface %s: its tw-%s is missing or down: it serves nobody "
+				"until "
+				"that is mended (see log)",
+				p->name, p->name);
 		else if (s->peer == PEER_ALIVE && p->heard && !p->two_way)
 			alarm_add(list, "the peer does not hear us on %s", p->name);
 	}

@@ -27,7 +27,7 @@ struct engine_port {
 	struct loop_fd fd;
 	int ifindex;    /* of the NIC, 0 = missing */
 	int tw_ifindex; /* of tw-NAME, 0 = missing */
-	bool up, carrier;
+	bool carrier, tw_up;
 	bool seen, tw_seen; /* in the dump under way */
 	uint8_t shared_mac[6];
 	unsigned budget; /* frames that may still be read in this window */

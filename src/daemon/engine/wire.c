@@ -141,7 +141,8 @@ tell_link(struct engine *e, uint16_t i)
 	struct event ev = {.kind = EV_LINK,
 		.link = {.port = i,
 			.present = e->ports[i].ifindex != 0,
-			.carrier = e->ports[i].carrier}};
+			.carrier = e->ports[i].carrier,
+			.ready = e->conf.ports[i].sync || e->ports[i].tw_up}};
 
 	engine_step(e, &ev);
 }
@@ -171,6 +172,20 @@ nic_gone(struct engine *e, uint16_t i)
 	tell_link(e, i);
 }
 
+/* Without its tw-* an interface serves nobody, whatever its NIC says. */
+static void
+tw_changed(struct engine *e, uint16_t i, int ifindex, bool up)
+{
+	struct engine_port *p = &e->ports[i];
+
+	p->tw_ifindex = ifindex;
+	p->tw_seen = ifindex != 0;
+	if (p->tw_up == up)
+		return;
+	p->tw_up = up;
+	tell_link(e, i);
+}
+
 /* Events are matched by name when they tell of a link, by number when one is gone or was renamed.
  */
 static void
@@ -190,16 +205,14 @@ on_link(void *ctx, const struct link_event *ev)
 				nic_changed(e, i, ev);
 			else if (p->ifindex == ev->ifindex)
 				nic_gone(e, i);
-			if (tw) {
-				p->tw_ifindex = ev->ifindex;
-				p->tw_seen = true;
-			}
+			if (tw)
+				tw_changed(e, i, ev->ifindex, ev->up);
 			break;
 		case LINK_GONE:
 			if (p->ifindex == ev->ifindex)
 				nic_gone(e, i);
 			if (p->tw_ifindex == ev->ifindex)
-				p->tw_ifindex = 0;
+				tw_changed(e, i, 0, false);
 			break;
 		case LINK_DUMP_BEGINS:
 			p->seen = p->tw_seen = false;
@@ -207,8 +220,8 @@ on_link(void *ctx, const struct link_event *ev)
 		case LINK_DUMP_ENDS:
 			if (!p->seen && p->ifindex)
 				nic_gone(e, i);
-			if (!p->tw_seen)
-				p->tw_ifindex = 0;
+			if (!p->tw_seen && p->tw_ifindex)
+				tw_changed(e, i, 0, false);
 			break;
 		}
 	}
@@ -260,7 +273,7 @@ engine_wire_configure(struct engine *e)
 	for (unsigned i = 0; i < IFACES_MAX; i++) {
 		close_port(e, &e->ports[i]);
 		e->ports[i].ifindex = e->ports[i].tw_ifindex = 0;
-		e->ports[i].carrier = false;
+		e->ports[i].carrier = e->ports[i].tw_up = false;
 		if (i < e->conf.n_ports)
 			conf_shared_mac(&ha, e->conf.ports[i].index, false, e->ports[i].shared_mac);
 	}
