@@ -74,6 +74,7 @@ main(int argc, char **argv)
 		}
 	}
 	free(buf);
-	printf(count > 1 ? "%lu rulesets, %lu batches refused\n" : "", count, bad);
+	if (count > 1)
+		printf("%lu rulesets, %lu batches refused\n", count, bad);
 	return bad ? 1 : 0;
 }

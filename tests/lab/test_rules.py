@@ -278,6 +278,7 @@ def test_earlier_rule_wins_over_sat(lab, ip):
         assert connect(lab.server.ns, ip, ip.shared[WAN], 80, ip.barred) == (None, errno.ETIMEDOUT)
         c, _ = connect(lab.server.ns, ip, ip.shared[WAN], 80, ip.server)
         c.close()
+    lab.server.ns.ip(f"addr del {ip.barred}/{ip.host} dev wan")
     assert lab.a.count(f"rule/barred_v{ip.n}") == 1 and lab.a.count(f"rule/sat80_v{ip.n}") == 1
 
 
@@ -418,6 +419,34 @@ def test_replacement_cut_short(lab):
     with pytest.raises(LabError, match="nonsense"):
         lab.a.ns.exec(golden("rules-load"), stdin=bad)
     assert session(lab.client.ns, lab.server.ns, ip, ip.server, 8000, ip.server) == ip.shared[WAN]
+
+
+@pytest.mark.slow
+def test_one_list(lab, tmp_path):
+    """So many rules for any pair of interfaces that there is one list instead of one for each pair."""
+    conf = tmp_path / "many.conf"
+    lines = list(statements())
+    rules = [i for i, x in enumerate(lines) if x.startswith("add IPRule")]
+    many = [f"add ServiceTCPUDP many{i} Type=TCP DestinationPorts={10000 + i}\n"
+            f"add IPRule many{i} Action=Drop SourceInterface=any SourceNetwork=all-nets DestinationInterface=any "
+            f"DestinationNetwork=all-nets Service=many{i}\n" for i in range(9000)]
+    conf.write_text("".join(lines[:rules[0]] + many + lines[rules[0]:]))
+    before, lab.a.ruleset = lab.a.ruleset, run(golden("rules-compile"), str(conf), "master")
+    assert "goto rules/all" in lab.a.ruleset
+    try:
+        lab.a.load()
+        for n in FAMILIES:
+            ip = type("Family", (), FAMILIES[n] | {"n": n})
+            for test in (test_nat_by_the_shared_address, test_first_match_wins, test_default_is_drop, test_ping_rules,
+                         test_sat):
+                test(lab, ip)
+        assert lab.a.count("rule/many1") == 0
+        ip = type("Family", (), FAMILIES[4])
+        assert refused(lab.server.ns, lab.client.ns, ip, ip.client, 10001, ip.client) == errno.ETIMEDOUT
+        assert lab.a.count("rule/many1") > 0
+    finally:
+        lab.a.ruleset = before
+        lab.a.load()
 
 
 def test_table_is_taken_away(lab):

@@ -271,7 +271,8 @@ write_management(struct compiler *c, struct text *out)
 						c->ifaces[k].nic);
 			if (g->iface.kind == IFACE_ONE && !t.len)
 				continue; /* a sync interface: no management there */
-			match_addresses(c, &from, &g->from, family, true, id);
+			match_addresses(c, &from, &g->from, family, true,
+				arena_printf(c->a, "management/%s", id));
 			if (!from.len)
 				text_add(&from, "meta nfproto ipv%u ", family);
 			text_add(out, "\t\t%s%stcp dport ", text_str(&t), text_str(&from));

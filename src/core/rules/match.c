@@ -70,7 +70,7 @@ named_set(struct compiler *c, const struct ip_range *r, size_t n, bool source, c
 	s = &c->named[c->n_named++];
 	s->r = r;
 	s->n = n;
-	s->name = arena_printf(c->a, "%s%u/%s", source ? "from" : "to", family, name);
+	s->name = arena_printf(c->a, "net%u/%s%s", family, name, source ? "" : "/to");
 	text_add(&c->sets, "\tset %s {\n\t\ttype ipv%u_addr\n\t\tflags interval\n\t\telements = { ",
 		s->name, family);
 	list_ranges(&c->sets, r, n, ",\n\t\t\t");
