@@ -67,17 +67,33 @@ liveness_disturbed(struct world *w, int64_t settle_ns)
 	l->down_since = l->felled_at == w->now ? w->now : -1;
 }
 
+/* Runs, and no wire at all: it must not think that it is alone. */
+static bool
+cut_off(const struct world *w, int node)
+{
+	const struct machine *m = &w->m[node];
+
+	for (unsigned p = 0; p < m->conf.n_ports; p++)
+		if (net_carrier(w, node, p))
+			return false;
+	return m->conf.enabled;
+}
+
 static bool
 healthy(const struct world *w, int node)
 {
 	const struct machine *m = &w->m[node];
+	unsigned weights = 0;
 
 	if (!machine_runs(m) || m->stopping)
 		return false;
-	for (unsigned p = 0; p < m->conf.n_ports; p++)
+	for (unsigned p = 0; p < m->conf.n_ports; p++) {
 		if (m->conf.ports[p].weight > 0 && net_carrier(w, node, p))
 			return true;
-	return false;
+		weights += m->conf.ports[p].weight;
+	}
+	/* nothing has a weight: every node is as fit as any, unless it is cut off */
+	return weights == 0 && !cut_off(w, node);
 }
 
 static bool
@@ -136,6 +152,10 @@ check_outcome(struct world *w, int64_t from, const enum gate_position pos[2])
 	uint8_t open = (uint8_t)((pos[A] == GATE_OPEN) | (pos[B] == GATE_OPEN) << 1);
 	unsigned n = (open & 1) + (open >> 1);
 
+	for (int i = 0; i < 2; i++)
+		if ((open >> i & 1) && cut_off(w, i))
+			world_fail(w, "cut-off-open", "%c is cut off and its gate is open at %.6f",
+				'a' + i, (double)from / 1e9);
 	if (!o.known)
 		return;
 	/* a planned switch, in the time in which there may be one */
@@ -227,6 +247,9 @@ liveness_role(struct world *w, int node, enum role from, enum role to)
 		w->stats.became_active[m->why]++;
 	if (m->why < _WHY_MAX && was)
 		w->stats.left_active[m->why]++;
+	if (is && !healthy(w, node) && w->now - w->liveness.disturbed_at > 10 * NS_PER_MS)
+		world_fail(
+			w, "active-unfit", "%c becomes active without any data port", 'a' + node);
 	if ((was || is) && w->now > w->liveness.cause_at && w->liveness.lossy == 0)
 		world_fail(w, "flapping", "%c changes its role without a cause", 'a' + node);
 }

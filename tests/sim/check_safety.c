@@ -130,16 +130,18 @@ check_pause(struct world *w, int64_t to)
 			4 * s->latency_hi_ns + w->m[A].slow_gate_ns + w->m[B].slow_gate_ns;
 	bool met =
 		w->contact.node[A].peer == w->m[B].life && w->contact.node[B].peer == w->m[A].life;
-	bool works = w->liveness.lossy == 0 && machine_runs(&w->m[A]) && machine_runs(&w->m[B]) &&
-		     w->now - w->liveness.disturbed_at > limit;
+	int64_t since = w->safety.both_since;
+	bool works = w->liveness.lossy == 0 && machine_runs(&w->m[A]) && machine_runs(&w->m[B]);
 
 	for (unsigned p = 0; p < s->n_ports; p++)
 		works = works && net_passes(w, p, A) && net_passes(w, p, B);
+	if (w->liveness.disturbed_at > since)
+		since = w->liveness.disturbed_at;
 	if (!met)
 		w->safety.strangers = true;
 	if (w->safety.strangers)
 		limit += 2 * machine_interval_ns(w);
-	if (works && to - w->safety.both_since > limit)
+	if (works && to - since > limit)
 		world_fail(w, "pause-long", "both gates are open since %.6f after a pause",
 			(double)w->safety.both_since / 1e9);
 }
