@@ -37,6 +37,8 @@ enum setup_config {
 struct engine_page {
 	struct seqlock lock;
 	struct node_status status;
+	_Atomic uint64_t flooded;       /* windows in which a port delivered more than its budget */
+	_Atomic uint64_t flood_dropped; /* frames that the kernel dropped meanwhile */
 	_Atomic uint64_t notes_head;
 	struct note notes[NOTES_RING];
 };

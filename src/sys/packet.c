@@ -11,17 +11,24 @@
 #include "core/hb/frame.h"
 #include "sys/packet.h"
 
-/* SOCK_DGRAM: the filter sees the Ethernet payload. Offsets are those of core/hb/frame.h. */
+/*
+ * SOCK_DGRAM: the filter sees the Ethernet payload. Offsets are those of core/hb/frame.h. Who takes
+ * the lowest kinds takes what is no frame of ours as well, to count it.
+ */
 static int
 attach_filter(int fd, uint8_t kind_min, uint8_t kind_max)
 {
+	uint32_t foreign = kind_min == 0 ? 0xffff : 0;
 	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, FRAME_HEADER, 0, 6),
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FRAME_MAGIC, 0, 4),
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 3),
-		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, kind_min, 0, 2),
-		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, kind_max, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, kind_min, 0, 3),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, kind_max, 2, 0),
 		BPF_STMT(BPF_RET | BPF_K, 0xffff),
+		BPF_STMT(BPF_RET | BPF_K, foreign),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
 	struct sock_fprog prog = {.len = sizeof(code) / sizeof(code[0]), .filter = code};

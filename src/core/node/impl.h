@@ -59,7 +59,7 @@ struct node {
 	bool hold_noted, conf_diff_noted;
 	struct node_port ports[IFACES_MAX];
 
-	struct instant links_changed, next_heartbeat, next_hello, last_hello;
+	struct instant links_changed, next_heartbeat, last_heartbeat, next_hello, last_hello;
 	bool hello_due;
 	uint64_t beats;
 	struct claim published;

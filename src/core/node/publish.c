@@ -107,6 +107,7 @@ node_publish(struct node *n, struct instant now, bool tick, struct actions *out)
 
 	if (due) {
 		n->beats++;
+		n->last_heartbeat = now;
 		n->next_heartbeat = instant_add(n->next_heartbeat, interval);
 		if (instant_before(n->next_heartbeat, now))
 			n->next_heartbeat = instant_add(now, interval);

@@ -91,6 +91,18 @@ note_one_way(struct node *n, uint16_t port, struct instant now, struct actions *
 	node_note(out, NOTE_ONE_WAY, now, port, p->one_way, 0, 0);
 }
 
+/*
+ * The standby speaks right after the active node, so that its echo is young when it arrives: that
+ * is worth most of an interval of the active node's lease. At most twice the usual rate.
+ */
+static void
+fall_into_step(struct node *n, struct instant now, const struct claim *peer)
+{
+	if (peer->role == ROLE_ACTIVE && n->elect.role != ROLE_ACTIVE &&
+		instant_sub(now, n->last_heartbeat) * 2 >= n->conf.interval_ms * NS_PER_MS)
+		n->next_heartbeat = instant_min(n->next_heartbeat, now);
+}
+
 static void
 believe(struct node *n, const struct event *ev, const struct frame_header *h,
 	const struct heartbeat *hb, struct actions *out)
@@ -109,6 +121,7 @@ believe(struct node *n, const struct event *ev, const struct frame_header *h,
 		p->peer_hears = heartbeat_hears(hb, n->conf.ports[ev->frame.port].index);
 		note_one_way(n, ev->frame.port, ev->now, out);
 	}
+	fall_into_step(n, ev->now, &hb->claim);
 	if (instant_before(n->peer.sent, hb->sent)) {
 		n->peer.sent = hb->sent;
 		n->peer.sent_heard = heard;

@@ -28,13 +28,16 @@ stat_heartbeats(const struct node_status *s)
 }
 
 static json_t *
-stat_refused(const struct node_status *s)
+stat_refused(const struct config *c, const struct node_status *s)
 {
+	const struct engine_page *page = c->pages.engine;
 	json_t *o = json_object();
 
 	for (int i = FRAME_OK + 1; i < _REJECT_MAX; i++)
 		json_object_set_new(o, frame_reject_name((enum frame_reject)i),
 			json_integer((json_int_t)s->refused.count[i]));
+	json_object_set_new(o, "flooded_windows", json_integer((json_int_t)page->flooded));
+	json_object_set_new(o, "flood_dropped", json_integer((json_int_t)page->flood_dropped));
 	return o;
 }
 
@@ -120,7 +123,7 @@ cmd_stat(struct config *c, const struct control_request *rq, struct answer *out)
 	json_object_set_new(out->data, "peer_connections", stat_peer(c, &s));
 	json_object_set_new(out->data, "interfaces", show_ports(c, &s));
 	json_object_set_new(out->data, "heartbeats", stat_heartbeats(&s));
-	json_object_set_new(out->data, "refused", stat_refused(&s));
+	json_object_set_new(out->data, "refused", stat_refused(c, &s));
 	json_object_set_new(out->data, "sync", stat_sync(c));
 	json_object_set_new(out->data, "control_refused", stat_control(c));
 }

@@ -55,7 +55,6 @@ struct engine {
 	bool announcing;      /* a round of announcements is under way */
 	unsigned announce_at; /* next address of it */
 	uint16_t announce_port;
-	uint64_t flooded; /* windows in which a port's budget was spent */
 };
 
 /* engine.c */

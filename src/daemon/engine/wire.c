@@ -63,7 +63,7 @@ read_port(struct engine *e, uint16_t port)
 	}
 	if (!p->asleep) {
 		p->asleep = true;
-		e->flooded++;
+		atomic_fetch_add_explicit(&e->page->flooded, 1, memory_order_relaxed);
 		loop_mod_fd(&e->loop, &p->fd, 0);
 	}
 }
@@ -96,6 +96,8 @@ engine_wire_window(struct engine *e)
 
 		p->budget = ENGINE_BUDGET;
 		if (p->asleep) {
+			atomic_fetch_add_explicit(&e->page->flood_dropped, packet_drops(&p->sock),
+				memory_order_relaxed);
 			p->asleep = false;
 			loop_mod_fd(&e->loop, &p->fd, EPOLLIN);
 		}
