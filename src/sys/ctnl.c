@@ -357,36 +357,81 @@ ctnl_get(struct ctnl_query *q, const struct flow *key, struct flow *out)
 	}
 }
 
-int
-ctnl_count(struct ctnl_query *q, uint32_t *flows)
+/* The number in a statistics message, 0 when it is not there. */
+static uint32_t
+stat_value(const struct nlmsghdr *h, unsigned type)
+{
+	struct nlattr *a;
+
+	mnl_attr_for_each (a, h, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(a) == type && mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
+			return ntohl(mnl_attr_get_u32(a));
+	return 0;
+}
+
+/* Asks for statistics: of the table, or (a dump) of each CPU. 0 or -errno. */
+static int
+ask_stats(struct ctnl_query *q, unsigned type, bool dump)
+{
+	struct {
+		struct nlmsghdr h;
+		struct nfgenmsg nfg;
+	} req = {.h = {.nlmsg_len = sizeof(req),
+			 .nlmsg_type = (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type),
+			 .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | (dump ? NLM_F_DUMP : 0)),
+			 .nlmsg_seq = ++q->seq}};
+
+	return send(q->fd, &req, sizeof(req), MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+/* Adds up attribute `attr` of all answers. 0 or -errno. */
+static int
+sum_stats(struct ctnl_query *q, unsigned attr, bool dump, uint64_t *sum)
 {
 	union {
 		struct nlmsghdr h;
-		uint8_t bytes[4096];
-	} buf = {.h = {.nlmsg_len = NLMSG_HDRLEN + sizeof(struct nfgenmsg),
-			 .nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS,
-			 .nlmsg_flags = NLM_F_REQUEST,
-			 .nlmsg_seq = ++q->seq}};
-	struct nlattr *a;
-	ssize_t n;
+		uint8_t bytes[16384];
+	} buf;
 
-	if (send(q->fd, &buf, buf.h.nlmsg_len, MSG_DONTWAIT) < 0)
-		return -errno;
+	*sum = 0;
 	for (;;) {
-		n = recv(q->fd, &buf, sizeof(buf), MSG_DONTWAIT);
+		const struct nlmsghdr *h = &buf.h;
+		ssize_t n = recv(q->fd, &buf, sizeof(buf), MSG_DONTWAIT);
+		int left = (int)n;
+
 		if (n < 0)
 			return -errno;
-		if (n < (ssize_t)sizeof(buf.h) || buf.h.nlmsg_seq != q->seq)
-			continue;
-		if (buf.h.nlmsg_type == NLMSG_ERROR)
-			return *(const int *)mnl_nlmsg_get_payload(&buf.h);
-		mnl_attr_for_each (a, &buf.h, sizeof(struct nfgenmsg)) {
-			if (mnl_attr_get_type(a) == CTA_STATS_GLOBAL_ENTRIES &&
-				mnl_attr_validate(a, MNL_TYPE_U32) >= 0) {
-				*flows = ntohl(mnl_attr_get_u32(a));
+		for (; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+			if (h->nlmsg_seq != q->seq)
+				continue; /* of a question whose answer was not waited for */
+			if (h->nlmsg_type == NLMSG_DONE)
 				return 0;
-			}
+			if (h->nlmsg_type == NLMSG_ERROR)
+				return *(const int *)mnl_nlmsg_get_payload(h);
+			*sum += stat_value(h, attr);
+			if (!dump)
+				return 0;
 		}
-		return -EBADMSG;
 	}
+}
+
+int
+ctnl_count(struct ctnl_query *q, uint32_t *flows)
+{
+	int r = ask_stats(q, IPCTNL_MSG_CT_GET_STATS, false);
+	uint64_t n;
+
+	if (!r)
+		r = sum_stats(q, CTA_STATS_GLOBAL_ENTRIES, false, &n);
+	if (!r)
+		*flows = (uint32_t)n;
+	return r;
+}
+
+int
+ctnl_invalid(struct ctnl_query *q, uint64_t *packets)
+{
+	int r = ask_stats(q, IPCTNL_MSG_CT_GET_STATS_CPU, true);
+
+	return r ? r : sum_stats(q, CTA_STATS_INVALID, true, packets);
 }

@@ -125,3 +125,6 @@ void ctnl_query_close(struct ctnl_query *q);
 int ctnl_get(struct ctnl_query *q, const struct flow *key, struct flow *out);
 /* Flows in the table of this network namespace. 0 or -errno. */
 int ctnl_count(struct ctnl_query *q, uint32_t *flows);
+/* Packets that were INVALID in this network namespace since its start, over all CPUs. 0 or -errno.
+ */
+int ctnl_invalid(struct ctnl_query *q, uint64_t *packets);

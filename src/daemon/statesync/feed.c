@@ -11,7 +11,6 @@
 
 #define ROUNDS_MAX   16 /* system calls of events in one go */
 #define ROUNDS_ALL   4096
-#define FAST_EVENTS  16 /* so many at once: let them gather */
 #define WALK_BACKLOG 48 /* frames on their way while walking */
 #define WALK_PARTS   4  /* of the walk in one go */
 
@@ -164,12 +163,15 @@ on_events(struct loop_fd *fd, uint32_t events)
 	}
 	if (!duty_send(&s->duty))
 		return;
-	if (read_events(s, now, false) >= FAST_EVENTS) {
+	if (instant_sub(now, s->feed.flushed) < STREAM_GATHER_NS) { /* they come fast: gather */
 		loop_mod_fd(&s->loop, fd, 0);
-		loop_timer(&s->loop, &s->feed.gather, instant_add(now, STREAM_GATHER_NS));
-	} else {
-		stream_flush(&s->stream, false); /* few: at once */
+		loop_timer(
+			&s->loop, &s->feed.gather, instant_add(s->feed.flushed, STREAM_GATHER_NS));
+		return;
 	}
+	read_events(s, now, false);
+	stream_flush(&s->stream, false); /* a lone one: at once */
+	s->feed.flushed = now;
 }
 
 static void
@@ -177,9 +179,10 @@ on_gathered(struct loop_timer *t, struct instant now)
 {
 	struct statesync *s = t->arg;
 
-	if (feed_events(s, now, false))
+	if (feed_events(s, now, false)) /* there may be more: the next round in a millisecond */
 		loop_timer(&s->loop, t, instant_add(now, STREAM_GATHER_NS));
 	stream_flush(&s->stream, false);
+	s->feed.flushed = now;
 }
 
 static void

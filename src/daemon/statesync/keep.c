@@ -17,6 +17,10 @@
 #define RETIME_WAIT_NS (2 * NS_PER_MS)
 #define RETIME_SLACK_S 5 /* longer than the kernel's own timeout by this much: it is ours */
 
+#define WATCH_NS         (10 * NS_PER_S) /* after having turned strict */
+#define WATCH_LIMIT      200             /* INVALID packets in that time, beyond the usual */
+#define LIBERAL_AGAIN_NS (60 * NS_PER_S)
+
 #define SYSCTL_DIR "/proc/sys/net/netfilter/"
 
 static void
@@ -61,13 +65,43 @@ static struct instant
 steer_liberal(struct statesync *s, struct instant now)
 {
 	struct keep *k = &s->keep;
-	struct instant strict_at = instant_add(k->active_since, LIBERAL_AFTER_NS);
-	bool liberal = s->part != SYNC_ACTIVE || !instant_reached(now, strict_at);
+	bool liberal = s->part != SYNC_ACTIVE || !instant_reached(now, k->strict_at);
 
 	if (k->liberal != (int)liberal && k->liberal_fd >= 0 &&
-		pwrite(k->liberal_fd, liberal ? "1" : "0", 1, 0) == 1)
+		pwrite(k->liberal_fd, liberal ? "1" : "0", 1, 0) == 1) {
+		k->watch_until = INSTANT_ZERO;
+		if (!liberal && k->liberal == 1 && ctnl_invalid(&s->query, &k->invalid_then) == 0)
+			k->watch_until = instant_add(now, WATCH_NS);
 		k->liberal = liberal;
-	return s->part == SYNC_ACTIVE && liberal ? strict_at : INSTANT_NEVER;
+	}
+	return s->part == SYNC_ACTIVE && liberal ? k->strict_at : INSTANT_NEVER;
+}
+
+/*
+ * A flow that packets have passed liberally may not have followed them. When much more is INVALID
+ * since the checks are strict, that was too early.
+ */
+void
+keep_check(struct statesync *s, struct instant now)
+{
+	struct keep *k = &s->keep;
+	uint64_t invalid, usual;
+
+	if (ctnl_invalid(&s->query, &invalid) < 0)
+		return;
+	if (k->liberal == 1) { /* what is usual in a span as long as the watch */
+		if (instant_sub(now, k->sampled_at) >= WATCH_NS / 2) {
+			k->usual = (invalid - k->sampled) * 2;
+			k->sampled = invalid;
+			k->sampled_at = now;
+		}
+		return;
+	}
+	usual = k->usual + WATCH_LIMIT;
+	if (!instant_before(now, k->watch_until) || invalid - k->invalid_then <= usual)
+		return;
+	k->reverted++;
+	k->strict_at = instant_add(now, LIBERAL_AGAIN_NS);
 }
 
 void
@@ -76,7 +110,7 @@ keep_part(struct statesync *s, enum sync_part part, struct instant now)
 	struct keep *k = &s->keep;
 
 	if (part == SYNC_ACTIVE && s->duty.part != SYNC_ACTIVE) {
-		k->active_since = now;
+		k->strict_at = instant_add(now, LIBERAL_AFTER_NS);
 		k->retime = true;
 	}
 	if (part == SYNC_STANDBY || part == SYNC_PREPARE)

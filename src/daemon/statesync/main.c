@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "base/log.h"
 #include "daemon/statesync/statesync.h"
@@ -16,6 +17,7 @@
 #include "sys/sandbox.h"
 
 #define CHECK_NS   (250 * NS_PER_MS)
+#define NICE       (-10)
 #define FRAMES_MIN 64
 #define FRAMES_MAX 65536
 #define BURST_MIN  8
@@ -119,8 +121,10 @@ check(struct statesync *s, struct instant now)
 	if (instant_sub(now, s->checked) < CHECK_NS)
 		return;
 	s->checked = now;
-	if (s->enabled)
+	if (s->enabled) {
 		link_check(&s->link);
+		keep_check(s, now);
+	}
 	ctnl_count(&s->query, &s->stream.flows);
 	s->tell = true;
 	status_publish(s, true, now);
@@ -210,9 +214,7 @@ take_conf(struct statesync *s, const uint8_t *msg, size_t len)
 	same = s->configured && same_link(&s->conf, &conf);
 	s->conf = conf;
 	sodium_memzero(conf.key, sizeof(conf.key));
-	flow_own_clear(&s->own);
-	for (unsigned i = 0; i < s->conf.n_own; i++)
-		flow_own_add(&s->own, &s->conf.own[i]);
+	own_refresh(s);
 	if (same)
 		return;
 	s->configured = true;
@@ -364,6 +366,7 @@ prepare(struct statesync *s)
 	s->link.on_payload = on_payload;
 	s->link.on_session = on_session;
 	s->link.arg = s;
+	own_init(s);
 	feed_init(s);
 	keep_init(s);
 	s->timer.fn = on_timer;
@@ -377,8 +380,11 @@ prepare(struct statesync *s)
 static void
 confine(void)
 {
-	int r = sandbox_caps();
+	int r;
 
+	if (setpriority(PRIO_PROCESS, 0, NICE) < 0)
+		log_warn("no priority over ordinary processes: %s", strerror(errno));
+	r = sandbox_caps();
 	if (r < 0)
 		log_warn("cannot drop privileges: %s", strerror(-r));
 	r = sandbox_syscalls(SANDBOX_STATESYNC);

@@ -123,6 +123,7 @@ struct feed {
 	struct ctnl_events events;
 	struct loop_fd fd;
 	struct loop_timer gather; /* lets events gather when they come fast */
+	struct instant flushed;   /* last time that events were sent on */
 	struct ctnl_walk walk;    /* of the bulk */
 	uint32_t walk_id;         /* which bulk: duty.out_id */
 	struct ctnl_query *query;
@@ -146,8 +147,13 @@ struct keep {
 	struct instant now;
 	bool retime; /* a retiming walk is due */
 	int liberal_fd;
-	int liberal; /* what was written last, -1 = nothing */
-	struct instant active_since;
+	int liberal;                /* what was written last, -1 = nothing */
+	struct instant strict_at;   /* when window checks become strict */
+	struct instant watch_until; /* INVALID packets are watched */
+	uint64_t invalid_then;      /* INVALID packets when it became strict */
+	uint64_t sampled, usual;    /* in a span as long as the watch, while liberal */
+	struct instant sampled_at;
+	uint64_t reverted;
 	struct aging aging;
 	uint64_t swept, retimed;
 };
@@ -160,6 +166,7 @@ struct statesync {
 	struct ipc_sync_conf conf;
 	bool configured, enabled;
 	struct flow_own own;
+	struct loop_fd addresses; /* tells when they change */
 	struct duty duty;
 	struct stream stream;
 	void *stream_mem;
@@ -173,6 +180,10 @@ struct statesync {
 	bool tell;           /* the engine has not heard yet */
 	enum sync_part part; /* as ordered */
 };
+
+/* own.c */
+void own_init(struct statesync *s);
+void own_refresh(struct statesync *s);
 
 void feed_init(struct statesync *s);
 /* Listens, reads or sleeps: as duty says. */
@@ -189,6 +200,8 @@ void keep_init(struct statesync *s);
 void keep_part(struct statesync *s, enum sync_part part, struct instant now);
 /* Begins and ends walks as duty says, does what is due; returns when to be called again. */
 struct instant keep_poll(struct statesync *s, struct instant now);
+/* Every 250 ms. */
+void keep_check(struct statesync *s, struct instant now);
 /* A record from the peer was applied: the sweep must not judge by what it read before. */
 void keep_applied(struct statesync *s, const struct flow *f);
 /* status.c */
