@@ -291,7 +291,7 @@ write_hooks(struct compiler *c)
 {
 	text_add(&c->out,
 		"\tchain input {\n"
-		"\t\ttype filter hook input priority filter; policy accept; # see forward\n"
+		"\t\ttype filter hook input priority filter; policy %s;\n"
 		"\t\tiifname \"lo\" accept\n"
 		"\t\tct state established,related accept\n"
 		"\t\ticmpv6 type @icmp6_always accept\n"
@@ -310,17 +310,13 @@ write_hooks(struct compiler *c)
 		"\t\t" LOG_LIMIT "log prefix \"tw:management \"\n"
 		"\t\tdrop\n"
 		"\t}\n\n",
-		MARK_REJECT, MARK_REJECT, MARK_ALLOW, MARK_ALLOW,
+		c->n_ifaces ? "drop" : "accept", MARK_REJECT, MARK_REJECT, MARK_ALLOW, MARK_ALLOW,
 		c->n_ifaces
 			? "\t\tgoto no_rule\n"
 			: "\t\t# no interface is configured yet: the machine stays reachable\n");
 	text_add(&c->out,
 		"\tchain forward {\n"
-		"\t\t# No policy drop: while this table is replaced, the kernel shows a packet the "
-		"old\n"
-		"\t\t# chain emptied beside the new one, and the policy of the old one would drop "
-		"it.\n"
-		"\t\ttype filter hook forward priority filter; policy accept;\n"
+		"\t\ttype filter hook forward priority filter; policy drop;\n"
 		"\t\tiifname != \"tw-*\" goto not_ours\n"
 		"\t\toifname != \"tw-*\" goto not_ours\n"
 		"\t\tct state established,related accept\n"
