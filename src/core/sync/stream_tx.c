@@ -12,8 +12,9 @@
 #define REORDER_NS        NS_PER_MS /* frames on two links may overtake each other by that much */
 #define RTO_MIN_NS        (5 * NS_PER_MS)
 #define RTO_MAX_NS        (200 * NS_PER_MS)
+#define ECHO_MAX_US       (10u * 1000 * 1000)
 #define WINDOW_INITIAL    64
-#define RESEND_ON_TIMEOUT 16
+#define RESEND_ON_TIMEOUT 2 /* a probe: the answer to it tells what else is missing */
 
 static struct stream_slot *
 slot_of(const struct stream *s, uint32_t seq)
@@ -304,14 +305,20 @@ stream_deadline(const struct stream *s)
 	return at;
 }
 
+/*
+ * The peer echoes when its newest frame was sent, and how long ago it came in. Unlike the sending
+ * time of a frame that is acknowledged now, that is true for repeated frames as well.
+ */
 static void
-measure_rtt(struct stream_tx *t, struct instant now, uint32_t stamp, uint32_t age_us)
+take_echo(struct stream_tx *t, struct instant now, uint32_t stamp, uint32_t age_us)
 {
-	uint32_t rtt_us = (uint32_t)(now.ns / NS_PER_US) - stamp - age_us;
+	uint32_t back_us = (uint32_t)(now.ns / NS_PER_US) - stamp, rtt_us = back_us - age_us;
 	int64_t rtt = (int64_t)rtt_us * NS_PER_US;
 
-	if (rtt_us > 10u * 1000 * 1000) /* clock of another start, or an age made up */
-		return;
+	if (back_us > ECHO_MAX_US || rtt_us > ECHO_MAX_US)
+		return; /* made up, or long ago */
+	t->newest_delivered =
+		instant_max(t->newest_delivered, instant_add(now, -(int64_t)back_us * NS_PER_US));
 	t->srtt_ns = t->srtt_ns ? t->srtt_ns + (rtt - t->srtt_ns) / 8 : rtt;
 	t->rto_ns = 4 * t->srtt_ns;
 	if (t->rto_ns < RTO_MIN_NS)
@@ -337,7 +344,6 @@ mark_received(struct stream *s, uint32_t from, uint32_t to)
 			slot->lost = false;
 			t->n_lost--;
 		}
-		t->newest_delivered = instant_max(t->newest_delivered, slot->sent);
 	}
 	return news;
 }
@@ -390,7 +396,7 @@ stream_take_ack(struct stream *s, struct instant now, const uint8_t *payload, si
 	if ((int32_t)(applied - (t->una - 1)) < 0)
 		return true; /* an older ACK that was overtaken */
 	t->window = window;
-	measure_rtt(t, now, stamp, age);
+	take_echo(t, now, stamp, age);
 	if ((int32_t)(received - t->una) >= 0)
 		progress |= mark_received(s, t->una, received + 1);
 	for (unsigned i = 0; i < n; i++) {
@@ -404,7 +410,7 @@ stream_take_ack(struct stream *s, struct instant now, const uint8_t *payload, si
 	progress |= applied + 1 != t->una;
 	t->una_slot = (t->una_slot + (applied + 1 - t->una)) % s->conf.frames;
 	t->una = applied + 1;
-	if (n)
+	if (received + 1 != t->next)
 		find_lost(s);
 	if (t->una == t->next)
 		t->rto_at = INSTANT_NEVER;
