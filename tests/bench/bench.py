@@ -13,6 +13,7 @@ import datetime
 import json
 import os
 import random
+import re
 import signal
 import statistics
 import sys
@@ -20,7 +21,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from systems import all_systems, machine  # noqa: E402
-from lab import ROOT, LabError  # noqa: E402
+from lab import ROOT, SHARED4, LabError  # noqa: E402
 
 BLOCK = 5
 CONNECTIONS = 300
@@ -62,6 +63,16 @@ FAULTS = {
 }
 
 
+def answers(lab):
+    """How many nodes answer when the client asks who has the shared address."""
+    out = lab.client.ns.exec("arping", "-b", "-c", "3", "-w", "2", "-I", "lan", SHARED4["lan"], check=False)
+    sent = re.search(r"Sent (\d+) probes", out)
+    received = re.search(r"Received (\d+) response", out)
+    if sent is None or received is None:
+        raise LabError(f"arping: {out}")
+    return round(int(received[1]) / int(sent[1]))
+
+
 def one_round(system, lab, traffic, name):
     """Breaks a settled pair once; what it cost. The pair is whole again afterwards."""
     fault = FAULTS[name][0]
@@ -71,7 +82,7 @@ def one_round(system, lab, traffic, name):
     fault(system, lab, active)
     settled = traffic.settle(timeout=30)
     f = traffic.mark(name)
-    both = all(system.holds(n) for n in lab.nodes if n.powered) and all(n.powered for n in lab.nodes)
+    both = answers(lab) > 1
     if name in ("kill", "stop"):
         system.after_engine_fault(lab, active)
     system.restore(lab)
@@ -92,7 +103,7 @@ def block(system, faults, rounds, results):
                 figures = one_round(system, lab, traffic, name)
                 results.setdefault(system.key, {}).setdefault(name, []).append(figures)
                 print(f"{system.key:8} {name:7} {figures['outage_ms']:9.1f} ms  {figures['lost']:6} lost  "
-                      f"{figures['broken']:4} connections broken{'  both hold' if figures['both'] else ''}",
+                      f"{figures['broken']:4} connections broken{'  both answer' if figures['both'] else ''}",
                       flush=True)
     finally:
         lab.close()
@@ -140,7 +151,7 @@ def document(systems, faults, results, rounds):
     tables = "\n\n".join(table(systems, results, faults, title, text) for title, text in figures)
     held = [f for f in faults if f in ("kill", "stop")]
     if held:
-        tables += "\n\n" + table(systems, results, held, "Rounds after which both nodes hold the address",
+        tables += "\n\n" + table(systems, results, held, "Rounds after which both nodes answer for the address",
                                  both_hold)
     return f"""# Benchmarks
 

@@ -30,9 +30,6 @@ class Twinwall:
     def wait_active(self, lab, node):
         lab.wait_takeover(node, 20)
 
-    def holds(self, node):
-        return node.ha().get("gate_open", False)
-
     def switch(self, lab, node):
         status, out, err = node.cli("ha", "-deactivate")
         if status != 0:
@@ -77,9 +74,6 @@ class Keepalived:
 
     def wait_active(self, lab, node):
         wait_until(lambda: node.active, 20, f"{node.name} takes over")
-
-    def holds(self, node):
-        return node.holds
 
     def switch(self, lab, node):
         node.stop_keepalived()
