@@ -55,8 +55,9 @@ excused_by_pause(const struct world *w, int node, int64_t from, int64_t to)
 		simclock_at(&m->clock, from) + stood_still(w, node, anchor, from) <
 			m->gate.open_until)
 		return false;
-	return s->told_new[node] == NEVER ||
-	       to <= s->told_new[node] + PROCESSING_NS + m->slow_gate_ns;
+	return s->told_new[node] == NEVER || to <= s->told_new[node] + PROCESSING_NS +
+							     machine_interval_ns(w) / 4 +
+							     m->slow_gate_ns;
 }
 
 /* A gap of 2.5 intervals in what came through that reached into from…to. */
