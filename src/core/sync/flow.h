@@ -34,7 +34,7 @@ enum flow_has {
 #define FLOW_TCP_FLAGS_MASK 0x7 /* window scale, SACK permitted, close initiated */
 
 #define FLOW_TCP_STATES  10 /* enum tcp_conntrack, 0…9 */
-#define FLOW_SCTP_STATES 16
+#define FLOW_SCTP_STATES 9  /* enum sctp_conntrack, 0…8: the kernel need not check */
 #define FLOW_SCALE_MAX   14 /* RFC 7323 §2.3 */
 #define FLOW_LABELS_LEN  16
 #define FLOW_HELPER_LEN  16 /* NF_CT_HELPER_NAME_LEN, with NUL */
