@@ -38,11 +38,11 @@ class Cluster(Lab):
     def settled(self):
         roles = self.roles()
         return (len(roles) == 2 and sorted(h.get("role", "") for h in roles.values()) == ["active", "inactive"]
-                and all(h["peer"]["state"] == "alive" and h["quality"] == 100 and h["sync"]["state"] == "synced"
+                and all(h["peer"]["state"] == "alive" and h["sync"]["state"] == "synced"
                         and h["sync"]["percent"] == 100 for h in roles.values()))
 
     def wait_settled(self, timeout=25):
-        """One active, one inactive, both wholly fit, they hear each other, state is in step."""
+        """One active, one inactive, they hear each other, state is in step."""
         def look():
             for n in self.nodes:
                 n.check_running()
@@ -59,7 +59,10 @@ class Cluster(Lab):
             node.heal()
             if node.daemon is None or node.daemon.poll() is not None:
                 node.start()
-        return self.wait_settled()
+        self.wait_settled()
+        for node in self.nodes:
+            node.wait_for(lambda h: h["quality"] == 100, 15, "is wholly fit again")
+        return self
 
     def wait_takeover(self, node, timeout=10):
         """`node` is active and says so."""
