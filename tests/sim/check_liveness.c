@@ -19,8 +19,8 @@ struct outcome {
 void
 liveness_init(struct world *w)
 {
-	w->liveness =
-		(struct liveness){.down_since = -1, .felled_at = -1, .strangers_since = NEVER};
+	w->liveness = (struct liveness){
+		.down_since = -1, .felled_at = -1, .kept = -1, .strangers_since = NEVER};
 }
 
 /* What wires and processors may add to any time that the documents promise. */
@@ -55,6 +55,8 @@ liveness_disturbed(struct world *w, int64_t settle_ns)
 	struct liveness *l = &w->liveness;
 	int64_t settle = w->now + (settle_ns > base_ns(w) ? settle_ns : base_ns(w));
 
+	if (l->disturbed_at != w->now)
+		l->kept = -1;
 	l->disturbed_at = w->now;
 	l->calm_switch = false;
 	l->disturbed_at = w->now;
@@ -229,6 +231,11 @@ liveness_segment(struct world *w, int64_t from, int64_t to, const enum gate_posi
 {
 	check_takeover(w, from, pos);
 	check_session(w, to);
+	if (w->liveness.kept >= 0 && machine_runs(&w->m[w->liveness.kept]) &&
+		pos[w->liveness.kept] != GATE_OPEN)
+		world_fail(w, "needless-outage",
+			"%c lost only its standby, and its gate closes at %.6f",
+			'a' + w->liveness.kept, (double)from / 1e9);
 	check_command(w, to);
 	if (w->liveness.calm_switch && pos[A] == GATE_CLOSED && pos[B] == GATE_CLOSED)
 		world_fail(w, "switch-gap", "both gates are closed in a planned switch at %.6f",
@@ -254,16 +261,22 @@ liveness_role(struct world *w, int node, enum role from, enum role to)
 		world_fail(w, "flapping", "%c changes its role without a cause", 'a' + node);
 }
 
+/* A node stops working. In a calm time the outcome is exact, and fast. */
 void
 liveness_felled(struct world *w, int node)
 {
-	const struct machine *peer = &w->m[!node];
+	struct liveness *l = &w->liveness;
+	bool calm = w->now > l->settle_at && l->lossy == 0 && healthy(w, !node) && sessions(w) &&
+		    hears(w, A) && hears(w, B);
 
-	if (gate_position(w, node, w->now) == GATE_OPEN && peer->role == ROLE_INACTIVE &&
-		healthy(w, !node) && w->now > w->liveness.settle_at && w->liveness.lossy == 0 &&
-		sessions(w) && hears(w, A) && hears(w, B)) {
-		w->liveness.felled = node;
-		w->liveness.felled_at = w->now;
+	if (!calm)
+		return;
+	if (gate_position(w, node, w->now) == GATE_OPEN && w->m[!node].role == ROLE_INACTIVE) {
+		l->felled = node;
+		l->felled_at = w->now;
+	} else if (gate_position(w, !node, w->now) == GATE_OPEN) {
+		l->kept = !node;
+		l->disturbed_at = w->now;
 	}
 }
 

@@ -177,6 +177,7 @@ struct liveness {
 	int64_t down_since; /* the active node was felled then, in a quiet time; -1 = not */
 	int64_t felled_at;  /* … in the step that goes on */
 	int felled;
+	int kept; /* the active node whose standby was felled in a quiet time, -1 = none */
 	int64_t disturbed_at;
 	bool calm_switch; /* nothing but one command has happened since all was quiet */
 	int64_t command_at;

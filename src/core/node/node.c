@@ -196,6 +196,8 @@ set_link(struct node *n, const struct event *ev, struct actions *out)
 	p->present = ev->link.present;
 	p->carrier = ev->link.carrier;
 	n->links_changed = ev->now;
+	if (p->carrier && !n->session.established)
+		n->hello_due = true; /* the first hello was said before any link was known */
 	if (p->carrier && n->elect.role == ROLE_ACTIVE)
 		node_announce_restart(n, ev->now);
 }
@@ -498,6 +500,10 @@ node_deadline(const struct node *n)
 	at = instant_min(elect_deadline(&n->elect, &in), node_publish_deadline(n));
 	at = instant_min(at, n->announce_next);
 	at = instant_min(at, quality_deadline(&n->quality));
+	/* when silence begins to count for the lease: long before an old echo's lease is over */
+	left = node_interval_ns(n) * 5 / 2 + 1 - detect_silence(&n->detect);
+	if (n->peer.state == PEER_ALIVE && !n->peer.quiet)
+		at = instant_min(at, instant_add(now, left > 0 ? left : 0));
 	left = node_detection_ns(n) - detect_silence(&n->detect);
 	if (n->peer.state == PEER_ALIVE || left > 0)
 		at = instant_min(at, instant_add(now, left > 0 ? left : 0));

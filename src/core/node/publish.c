@@ -96,6 +96,20 @@ claim_urgent(const struct claim *a, const struct claim *b)
 	       a->hold != b->hold;
 }
 
+/*
+ * The standby speaks when it hears the active node (fall_into_step()); its own clock fires a little
+ * late then, or the two could pass each other on the wire for ever, each with an old echo.
+ */
+static int64_t
+patience_ns(const struct node *n)
+{
+	int64_t interval = n->conf.interval_ms * NS_PER_MS;
+	bool follows = n->elect.role != ROLE_ACTIVE && n->peer.state == PEER_ALIVE &&
+		       n->peer.claim.valid && n->peer.claim.role == ROLE_ACTIVE;
+
+	return follows ? interval + interval / 4 : interval;
+}
+
 void
 node_publish(struct node *n, struct instant now, bool tick, struct actions *out)
 {
@@ -108,7 +122,7 @@ node_publish(struct node *n, struct instant now, bool tick, struct actions *out)
 	if (due) {
 		n->beats++;
 		n->last_heartbeat = now;
-		n->next_heartbeat = instant_add(n->next_heartbeat, interval);
+		n->next_heartbeat = instant_add(n->next_heartbeat, patience_ns(n));
 		if (instant_before(n->next_heartbeat, now))
 			n->next_heartbeat = instant_add(now, interval);
 	}
