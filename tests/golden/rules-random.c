@@ -12,7 +12,7 @@
 #include "random-model.h"
 #include "sys/nft.h"
 
-#define BATCH 8
+#define BATCH 20
 
 /* Appends text to *buf with the table renamed, so that several fit into one transaction. */
 static void

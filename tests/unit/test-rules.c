@@ -377,9 +377,10 @@ test_devices(void **state)
 	const char *s = compile(&r, text, NODE_MASTER);
 
 	assert_null(strstr(s, "sync"));
-	assert_non_null(strstr(s, "{ \"tw-lan\", \"m0\" } ip saddr 10.1.0.0/24 tcp dport 22"));
+	assert_non_null(strstr(s, "iifname @entered/lan ip saddr 10.1.0.0/24 tcp dport 22"));
+	assert_non_null(strstr(s, "{ \"tw-lan\", \"m0\" }"));
 	s = rules_compile(&r.a, r.model, NODE_SLAVE);
-	assert_non_null(strstr(s, "{ \"tw-lan\", \"s0\" } ip saddr 10.1.0.0/24 tcp dport 22"));
+	assert_non_null(strstr(s, "{ \"tw-lan\", \"s0\" }"));
 	assert_non_null(strstr(block(&r.a, s, "set", "private4"), "{ 10.1.0.3 }"));
 	assert_non_null(strstr(block(&r.a, s, "set", "peer4"), "{ 10.1.0.2 }"));
 	conf_end(&r);

@@ -267,8 +267,7 @@ write_management(struct compiler *c, struct text *out)
 			for (size_t k = 0; k < c->n_ifaces; k++)
 				if (g->iface.kind == IFACE_ONE &&
 					g->iface.iface == c->ifaces[k].iface)
-					text_add(&t, "iifname { \"%s\", \"%s\" } ", c->ifaces[k].tw,
-						c->ifaces[k].nic);
+					text_add(&t, "%s", sets_entered(c, &c->ifaces[k]));
 			if (g->iface.kind == IFACE_ONE && !t.len)
 				continue; /* a sync interface: no management there */
 			match_addresses(c, &from, &g->from, family, true,
@@ -277,7 +276,7 @@ write_management(struct compiler *c, struct text *out)
 				text_add(&from, "meta nfproto ipv%u ", family);
 			text_add(out, "\t\t%s%stcp dport ", text_str(&t), text_str(&from));
 			if (https && ssh)
-				text_add(out, "{ 22, %u }", c->m->settings.https_port);
+				text_add(out, "@management_ports");
 			else
 				text_add(out, "%u", ssh ? 22 : c->m->settings.https_port);
 			text_add(out, " counter name \"management/%s\" accept\n", id);

@@ -197,8 +197,7 @@ write_one_list(struct compiler *c)
 			for (size_t f = 0; f < c->n_ifaces; f++)
 				if (p->r->src_iface.kind == IFACE_ONE &&
 					c->ifaces[f].iface == p->r->src_iface.iface)
-					text_add(&c->out, "iifname { \"%s\", \"%s\" } ",
-						c->ifaces[f].tw, c->ifaces[f].nic);
+					text_add(&c->out, "%s", sets_entered(c, &c->ifaces[f]));
 			if (place)
 				text_add(&c->out, "meta mark & 0x%08x == 0x%08zx ", MARK_NUMBER,
 					place);
@@ -226,6 +225,8 @@ layout_decide(struct compiler *c)
 		}
 	}
 	c->one_list = count_pair_lines(c) > PAIR_LINES_MAX;
+	for (size_t i = 0; c->one_list && i < c->n_ifaces; i++)
+		sets_entered(c, &c->ifaces[i]); /* sets are written before the list */
 }
 
 const char *

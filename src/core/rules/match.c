@@ -6,14 +6,6 @@
 #include <string.h>
 #include "core/rules/parts.h"
 
-#define INLINE_MAX 8 /* ranges or ports written into the rule; longer lists become a named set */
-
-struct named_set {
-	const struct ip_range *r;
-	size_t n;
-	const char *name;
-};
-
 /* The ranges of one family are neighbours: an addr_set is sorted, IPv4 first. */
 static size_t
 family_ranges(const struct addr_set *set, uint8_t family, const struct ip_range **first)
@@ -45,87 +37,57 @@ match_has_family(const struct addr_set *set, uint8_t family)
 	return has_every(set, family) || family_ranges(set, family, &first) > 0;
 }
 
-static void
-list_ranges(struct text *t, const struct ip_range *r, size_t n, const char *separator)
-{
-	char buf[IP_TEXT_MAX];
-
-	for (size_t i = 0; i < n; i++)
-		text_add(t, "%s%s", i ? separator : "", ip_range_fmt(&r[i], buf));
-}
-
-/* The name of the set that holds exactly these ranges; made when there is none yet. */
-static const char *
-named_set(struct compiler *c, const struct ip_range *r, size_t n, bool source, const char *name)
-{
-	uint8_t family = r[0].lo.family;
-	struct named_set *s;
-
-	for (size_t i = 0; i < c->n_named; i++) {
-		s = &c->named[i];
-		if (s->n == n && (s->r == r || memcmp(s->r, r, n * sizeof(*r)) == 0))
-			return s->name;
-	}
-	c->named = arena_grow(c->a, c->named, c->n_named, sizeof(*c->named));
-	s = &c->named[c->n_named++];
-	s->r = r;
-	s->n = n;
-	s->name = arena_printf(c->a, "net%u/%s%s", family, name, source ? "" : "/to");
-	text_add(&c->sets, "\tset %s {\n\t\ttype ipv%u_addr\n\t\tflags interval\n\t\telements = { ",
-		s->name, family);
-	list_ranges(&c->sets, r, n, ",\n\t\t\t");
-	text_add(&c->sets, " }\n\t}\n\n");
-	return s->name;
-}
-
 void
 match_addresses(struct compiler *c, struct text *t, const struct addr_set *set, uint8_t family,
 	bool source, const char *name)
 {
 	const struct ip_range *r;
 	size_t n = family_ranges(set, family, &r);
+	struct sets_list l;
+	char buf[IP_TEXT_MAX];
 
 	if (has_every(set, family))
 		return;
-	text_add(t, "%s %s ", family == 4 ? "ip" : "ip6", source ? "saddr" : "daddr");
-	if (n > INLINE_MAX) {
-		text_add(t, "@%s ", named_set(c, r, n, source, name));
-		return;
+	sets_list_init(&l, c->a);
+	for (size_t i = 0; i < n; i++)
+		sets_list_add(&l, ip_range_fmt(&r[i], buf), !ip_equal(&r[i].lo, &r[i].hi));
+	text_add(t, "%s %s %s ", family == 4 ? "ip" : "ip6", source ? "saddr" : "daddr",
+		sets_list_text(c, &l, family == 4 ? "ipv4_addr" : "ipv6_addr",
+			arena_printf(c->a, "net%u/%s%s", family, name, source ? "" : "/to")));
+}
+
+/* The protocols that have ports, by the names nft knows without /etc/protocols; else NULL. */
+static const char *
+port_protocol(uint8_t proto)
+{
+	switch (proto) {
+	case 6:
+		return "tcp";
+	case 17:
+		return "udp";
+	case 33:
+		return "dccp";
+	case 132:
+		return "sctp";
 	}
-	text_add(t, n > 1 ? "{ " : "");
-	list_ranges(t, r, n, ", ");
-	text_add(t, n > 1 ? " } " : " ");
-}
-
-/* A name nft knows by itself (others would need /etc/protocols), else the number. */
-static void
-add_protocol(struct text *t, uint8_t proto)
-{
-	const char *name = proto == 6     ? "tcp"
-			   : proto == 17  ? "udp"
-			   : proto == 33  ? "dccp"
-			   : proto == 132 ? "sctp"
-					  : NULL;
-
-	if (name)
-		text_add(t, "%s", name);
-	else
-		text_add(t, "%u", proto);
+	return NULL;
 }
 
 static void
-add_ports(struct text *t, const char *what, const struct port_range *r, size_t n)
+add_ports(struct compiler *c, struct text *t, const char *key, const struct port_range *r, size_t n,
+	const char *name)
 {
+	struct sets_list l;
+
 	if (!n)
 		return;
-	text_add(t, "%s %s", what, n > 1 ? "{ " : "");
-	for (size_t i = 0; i < n; i++) {
-		if (r[i].lo == r[i].hi)
-			text_add(t, "%s%u", i ? ", " : "", r[i].lo);
-		else
-			text_add(t, "%s%u-%u", i ? ", " : "", r[i].lo, r[i].hi);
-	}
-	text_add(t, n > 1 ? " } " : " ");
+	sets_list_init(&l, c->a);
+	for (size_t i = 0; i < n; i++)
+		sets_list_add(&l,
+			r[i].lo == r[i].hi ? arena_printf(c->a, "%u", r[i].lo)
+					   : arena_printf(c->a, "%u-%u", r[i].lo, r[i].hi),
+			r[i].lo != r[i].hi);
+	text_add(t, "%s %s ", key, sets_list_text(c, &l, "inet_service", name));
 }
 
 static bool
@@ -152,49 +114,53 @@ can_merge(const struct service_match *a, const struct service_match *b)
 	       same_ports(a->dport, a->n_dport, b->dport, b->n_dport);
 }
 
-/* protos[n]: the protocols of all matches that were merged into `m`. */
+/* protos[n]: the protocols of all matches that were merged into `m`. name: of the service. */
 static void
-add_protocols(struct text *t, const struct service_match *m, const uint8_t *protos, size_t n)
+add_protocols(struct compiler *c, struct text *t, const struct service_match *m,
+	const uint8_t *protos, size_t n, const char *name)
 {
 	bool ports = m->kind == MATCH_PORTS && m->n_sport + m->n_dport > 0;
-	bool keyword = ports && n == 1 &&
-		       (protos[0] == 6 || protos[0] == 17 || protos[0] == 33 || protos[0] == 132);
+	const char *word = ports && n == 1 ? port_protocol(protos[0]) : NULL;
+	struct sets_list l;
 
-	if (!keyword) {
-		text_add(t, "meta l4proto %s", n > 1 ? "{ " : "");
-		for (size_t i = 0; i < n; i++) {
-			text_add(t, "%s", i ? ", " : "");
-			add_protocol(t, protos[i]);
-		}
-		text_add(t, n > 1 ? " } " : " ");
+	sets_list_init(&l, c->a);
+	for (size_t i = 0; i < n; i++)
+		sets_list_add(&l,
+			port_protocol(protos[i]) ? port_protocol(protos[i])
+						 : arena_printf(c->a, "%u", protos[i]),
+			false);
+	if (!word) {
+		text_add(t, "meta l4proto %s ",
+			sets_list_text(c, &l, "inet_proto",
+				arena_printf(c->a, "protocols/%s",
+					n == 2 && strcmp(l.one.s, "tcp, udp") == 0 ? "tcp_udp"
+										   : name)));
+		word = "th";
 	}
-	if (ports) {
-		struct text word = {.a = t->a};
-
-		if (keyword)
-			add_protocol(&word, protos[0]);
-		else
-			text_add(&word, "th");
-		text_add(&word, " sport");
-		add_ports(t, word.s, m->sport, m->n_sport);
-		memcpy(word.s + word.len - 5, "dport", 5);
-		add_ports(t, word.s, m->dport, m->n_dport);
-	}
+	if (!ports)
+		return;
+	add_ports(c, t, arena_printf(c->a, "%s sport", word), m->sport, m->n_sport,
+		arena_printf(c->a, "ports/%s/from", name));
+	add_ports(c, t, arena_printf(c->a, "%s dport", word), m->dport, m->n_dport,
+		arena_printf(c->a, "ports/%s", name));
 }
 
 static void
-add_icmp(struct text *t, const struct service_match *m)
+add_icmp(struct compiler *c, struct text *t, const struct service_match *m, const char *name)
 {
-	const char *word = m->proto == 1 ? "icmp" : "icmpv6";
+	bool v4 = m->proto == 1;
+	struct sets_list l;
 
 	if (!m->n_types) {
 		text_add(t, "meta l4proto %u ", m->proto);
 		return;
 	}
-	text_add(t, "%s type %s", word, m->n_types > 1 ? "{ " : "");
+	sets_list_init(&l, c->a);
 	for (size_t i = 0; i < m->n_types; i++)
-		text_add(t, "%s%u", i ? ", " : "", m->types[i]);
-	text_add(t, m->n_types > 1 ? " } " : " ");
+		sets_list_add(&l, arena_printf(c->a, "%u", m->types[i]), false);
+	text_add(t, "%s type %s ", v4 ? "icmp" : "icmpv6",
+		sets_list_text(c, &l, v4 ? "icmp_type" : "icmpv6_type",
+			arena_printf(c->a, "types%u/%s", v4 ? 4 : 6, name)));
 }
 
 static void
@@ -244,6 +210,7 @@ service_conditions(struct compiler *c, struct rule_part *p, uint8_t family)
 {
 	const struct conf_service *s = p->r->service;
 	const char *addresses = address_text(c, p, family);
+	const char *name = text_ident(c->a, s->name, p->r->index);
 	bool *merged = arena_array(c->a, bool, s->n_match);
 
 	for (size_t i = 0; i < s->n_match; i++) {
@@ -265,7 +232,7 @@ service_conditions(struct compiler *c, struct rule_part *p, uint8_t family)
 				continue;
 			if (!family)
 				text_add(&t, "meta nfproto ipv%u ", icmp_family);
-			add_icmp(&t, m);
+			add_icmp(c, &t, m, name);
 			add_condition(c, p, t.s);
 			continue;
 		}
@@ -277,7 +244,7 @@ service_conditions(struct compiler *c, struct rule_part *p, uint8_t family)
 			if (!memchr(protos, s->match[j].proto, n))
 				protos[n++] = s->match[j].proto;
 		}
-		add_protocols(&t, m, protos, n);
+		add_protocols(c, &t, m, protos, n, name);
 		add_condition(c, p, t.s);
 	}
 }

@@ -54,6 +54,23 @@ struct compiler {
 	struct text out;
 };
 
+/* sets.c: the elements of a list, as text. */
+struct sets_list {
+	size_t n;
+	bool intervals;         /* an element is more than one value */
+	struct text one, lines; /* joined by ", ", and one a line */
+};
+
+void sets_list_init(struct sets_list *l, struct arena *a);
+void sets_list_add(struct sets_list *l, const char *element, bool is_range);
+/* What stands behind the key in a condition: the only element, or "@NAME" of the set that holds
+ * them (made when no rule had this list before). At least one element. */
+const char *sets_list_text(
+	struct compiler *c, const struct sets_list *l, const char *type, const char *name);
+
+/* "iifname @… ": the packet entered by the interface, be it tw-* or the NIC. */
+const char *sets_entered(struct compiler *c, const struct iface_part *f);
+
 /* match.c: fills in cond, n_cond and never. Adds to c->sets. */
 void match_conditions(struct compiler *c, struct rule_part *p);
 /* "{ 10.1.0.0/24, 10.2.0.1 } " or a single element, of one family; what: "ip saddr". Empty text

@@ -8,7 +8,6 @@
 #include "core/rules/parts.h"
 
 #define PORT_MAP_MAX 4096 /* ports of one rule that are translated one by one */
-#define WITH_PORTS   "meta l4proto { tcp, udp, dccp, sctp } "
 
 /* Everything that decides how a packet is translated, as text. */
 static const char *
@@ -157,6 +156,27 @@ service_has_port(const struct conf_service *s, unsigned port)
 	return false;
 }
 
+/* One line for each protocol with ports that the service holds. nft wants the protocol in front of
+ * a translation of ports, and not by a named set. */
+static void
+write_for_ports(struct compiler *c, const struct conf_rule *r, const char *statement)
+{
+	static const struct {
+		uint8_t number;
+		const char *name;
+	} protocols[] = {{6, "tcp"}, {17, "udp"}, {33, "dccp"}, {132, "sctp"}};
+
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
+		bool held = false;
+
+		for (size_t k = 0; k < r->service->n_match; k++)
+			held |= r->service->match[k].kind == MATCH_ANY ||
+				r->service->match[k].proto == protocols[i].number;
+		if (held)
+			text_add(&c->out, "\t\tmeta l4proto %s %s\n", protocols[i].name, statement);
+	}
+}
+
 /* A range of ports keeps the distance from the service's lowest port. nft has no expression for
  * that (only for "any port of the range"), so the ports are listed. */
 static void
@@ -164,24 +184,38 @@ write_port_map(struct compiler *c, const struct conf_rule *r)
 {
 	unsigned first, n = service_ports(r->service, &first);
 	unsigned room = (unsigned)(r->sat_port.hi - r->sat_port.lo) + 1, written = 0;
+	struct text map = {.a = c->a};
 
 	if (n == 0 || n > PORT_MAP_MAX) {
 		text_add(&c->out, "\t\t# the service %s: the kernel picks a port of the range\n",
 			n ? "has too many ports to list" : "names no ports to count from");
 	} else {
-		text_add(&c->out, "\t\t" WITH_PORTS "%s:th dport map {", target(c, r, true));
+		text_add(&map, "%s:th dport map {", target(c, r, true));
 		for (unsigned i = 0; i < n && i < room; i++)
 			if (service_has_port(r->service, first + i))
-				text_add(&c->out, "%s %u : %u", written++ ? "," : "", first + i,
+				text_add(&map, "%s %u : %u", written++ ? "," : "", first + i,
 					r->sat_port.lo + i);
-		text_add(&c->out, " }\n");
-		if (n > room)
-			text_add(&c->out,
-				"\t\t# the range is shorter than the service: for ports beyond it "
-				"the kernel picks one\n");
+		text_add(&map, " }");
+		write_for_ports(c, r, map.s);
 	}
-	text_add(&c->out, "\t\t" WITH_PORTS "%s:%u-%u\n", target(c, r, true), r->sat_port.lo,
-		r->sat_port.hi);
+	if (n == 0 || n > PORT_MAP_MAX || n > room) {
+		if (n && n <= PORT_MAP_MAX)
+			text_add(&c->out, "\t\t# the range is shorter than the service: for ports "
+					  "beyond it the kernel picks one\n");
+		write_for_ports(c, r,
+			arena_printf(c->a, "%s:%u-%u", target(c, r, true), r->sat_port.lo,
+				r->sat_port.hi));
+	}
+}
+
+static bool
+has_only_ports(const struct conf_service *s)
+{
+	for (size_t i = 0; i < s->n_match; i++)
+		if (s->match[i].kind != MATCH_PORTS ||
+			(s->match[i].proto != 6 && s->match[i].proto != 17))
+			return false;
+	return true;
 }
 
 static void
@@ -191,10 +225,11 @@ write_sat(struct compiler *c, const struct rule_part *p)
 
 	text_add(&c->out, "\tchain sat/%s {\n", p->id);
 	if (r->sat_port.lo && r->sat_port.lo == r->sat_port.hi)
-		text_add(&c->out, "\t\t" WITH_PORTS "%s:%u\n", target(c, r, true), r->sat_port.lo);
+		write_for_ports(
+			c, r, arena_printf(c->a, "%s:%u", target(c, r, true), r->sat_port.lo));
 	else if (r->sat_port.lo)
 		write_port_map(c, r);
-	if (r->sat_ip.family)
+	if (r->sat_ip.family && !(r->sat_port.lo && has_only_ports(r->service)))
 		text_add(&c->out, "\t\t%s\n", target(c, r, false));
 	text_add(&c->out, "\t}\n\n");
 }
