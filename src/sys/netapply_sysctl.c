@@ -108,7 +108,7 @@ netapply_sysctls(struct netapply_ctx *c, const char *dev)
 		const struct plan_sysctl *s = &c->plan->sysctls[i];
 		int r;
 
-		if (strcmp(s->dev, dev) != 0)
+		if (!s->value || strcmp(s->dev, dev) != 0)
 			continue;
 		r = set(c, s->path, s->value);
 		if (r > 0)

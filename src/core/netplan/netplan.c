@@ -123,6 +123,7 @@ global_sysctls(struct build *b)
 		add_sysctl(b, "", "1", "net/ipv6/conf/all/forwarding");
 	}
 	add_sysctl(b, "", "1", "net/netfilter/nf_conntrack_events");
+	add_sysctl(b, "", NULL, "net/netfilter/nf_conntrack_tcp_be_liberal"); /* state sync's */
 }
 
 static void
