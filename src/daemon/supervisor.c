@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,6 +191,32 @@ on_child_message(struct loop_fd *f, uint32_t events)
 	}
 }
 
+/*
+ * The engine has the last processor to itself, as far as our own processes go: a walk through the
+ * flow table keeps a processor in the kernel for ten milliseconds and more, and real-time priority
+ * does not interrupt it there. With a single processor there is nothing to share out.
+ */
+static void
+choose_processor(enum proc proc)
+{
+	cpu_set_t all, mine;
+	int last = -1;
+
+	if (sched_getaffinity(0, sizeof(all), &all) < 0 || CPU_COUNT(&all) < 2)
+		return;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &all))
+			last = cpu;
+	CPU_ZERO(&mine);
+	if (proc == PROC_ENGINE) {
+		CPU_SET(last, &mine);
+	} else {
+		mine = all;
+		CPU_CLR(last, &mine);
+	}
+	sched_setaffinity(0, sizeof(mine), &mine);
+}
+
 /* In the child between fork and exec: only what is safe there. */
 static void
 exec_child(const struct supervisor *s, enum proc proc, int fd, bool warm, pid_t parent)
@@ -204,6 +231,7 @@ exec_child(const struct supervisor *s, enum proc proc, int fd, bool warm, pid_t 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1); /* it died before the signal was asked for */
+	choose_processor(proc);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (dup2(fd, SETUP_FD) < 0 || (fd == SETUP_FD && fcntl(fd, F_SETFD, 0) < 0))

@@ -34,12 +34,17 @@ is_active(const struct claim *c, const struct claim *other)
 	return c->role == ROLE_ACTIVE && c->term >= other->term;
 }
 
+/* Both count when they go on alone, from nearly the same table: what differs little says nothing.
+ */
 static int
 cmp_flows(const struct claim *a, const struct claim *b)
 {
-	if (!is_active(a, b) || !is_active(b, a) || a->flows_when_active == b->flows_when_active)
+	uint32_t fa = a->flows_when_active, fb = b->flows_when_active;
+	uint32_t more = fa > fb ? fa : fb, less = fa > fb ? fb : fa;
+
+	if (!is_active(a, b) || !is_active(b, a) || more - less <= more / 8)
 		return 0;
-	return a->flows_when_active > b->flows_when_active ? 1 : -1;
+	return fa > fb ? 1 : -1;
 }
 
 int

@@ -272,8 +272,11 @@ elect_active(struct elect *e, const struct elect_in *in)
 	if (e->stopping && !e->commanded)
 		return become(e, in, ROLE_STOPPED, WHY_STOPPING, RANK_EQUAL);
 	if (!peer_alive(in)) {
-		if (in->peer_state == PEER_DEAD && !e->alone)
+		if (in->peer_state == PEER_DEAD && !e->alone) {
 			e->term++;
+			e->flows_when_active =
+				in->facts.flows; /* as the other one counts if it goes on */
+		}
 		e->alone |= in->peer_state == PEER_DEAD;
 		e->conflict_since = INSTANT_ZERO;
 		return false;
