@@ -9,7 +9,7 @@
  *                    part needs no margin (S145–S148)
  *  4 preference      ActiveIfEqual
  *  5 present active  no pre-emption; a claim of a lower term says nothing about role
- *  6 flows           in a conflict of two actives: more flows when it became active
+ *  6 flows           in a conflict of two actives: clearly more when it went on alone
  *  7 master          NodeType
  *
  * 0: the claims cannot be told apart (two nodes with the same NodeType).
