@@ -13,7 +13,7 @@ import time
 import pytest
 
 from netns import Namespace, wait_until
-from syncnode import ACTIVE, BARRIER, PREPARE, STANDBY, SyncNode
+from syncnode import ACTIVE, PREPARE, STANDBY, SyncNode
 
 CLIENT, SERVER, SHARED = "10.9.0.1", "10.8.0.1", "203.0.113.1"
 
@@ -341,6 +341,35 @@ def test_own_flows_are_not_carried(lab):
     wait_equal(lab)
     assert not [x for x in lab.b.flows() if "10.20.0.1" in x]
     lab.a.wait_status(lambda s: s.filtered > 0, "filtered events")
+
+
+def test_published_server(lab):
+    """Its clients speak to a shared address, an own one: carried all the same, to the very end."""
+    lab.start()
+    tuples = ["-p", "tcp", "-s", "198.51.100.9", "-d", SHARED, "--sport", "4000", "--dport", "443"]
+    lab.a.exec("conntrack", "-I", *tuples, "-r", "10.8.0.80", "-q", "198.51.100.9", "--reply-port-src", "8443",
+               "--reply-port-dst", "4000", "--state", "SYN_RECV", "-t", "60", "-u", "SEEN_REPLY")
+
+    def there(state):
+        return [x for x in lab.b.flows() if "src=10.8.0.80" in x and "sport=8443" in x and state in x]
+
+    wait_until(lambda: there("SYN_RECV"), 1, "the flow")
+    lab.a.exec("conntrack", "-U", *tuples, "--state", "ESTABLISHED", "-u", "ASSURED,SEEN_REPLY")
+    wait_until(lambda: there("ESTABLISHED"), 1, "its new state")
+    lab.a.exec("conntrack", "-D", *tuples)
+    wait_until(lambda: not there(""), 1, "its end")
+
+
+def test_other_kinds(lab):
+    lab.start()
+    lab.client.exec("ping", "-c", "1", "-I", CLIENT, SERVER)
+    lab.a.exec("conntrack", "-I", "-p", "tcp", "-s", "2001:db8::5", "-d", "2001:db8:1::1", "--sport",
+               "4000", "--dport", "22", "--state", "ESTABLISHED", "-t", "60", "-m", "77")
+    lab.a.exec("conntrack", "-I", "-p", "sctp", "-s", "10.9.0.7", "-d", "10.8.0.7", "--sport", "9", "--dport", "9",
+               "--state", "ESTABLISHED", "--orig-vtag", "5", "--reply-vtag", "6", "-t", "60")
+    wait_until(lambda: any(x.startswith("icmp") and SHARED in x for x in lab.b.flows()), 1, "ping")
+    wait_until(lambda: any("mark=77" in x and "ESTABLISHED" in x for x in lab.b.flows("-f", "ipv6")), 1, "IPv6")
+    wait_until(lambda: any(x.startswith("sctp") and "ESTABLISHED" in x for x in lab.b.flows()), 1, "SCTP")
 
 
 def test_second_link_takes_over(lab):
