@@ -82,7 +82,7 @@ def one_round(system, lab, traffic, name):
     fault(system, lab, active)
     settled = traffic.settle(timeout=30)
     f = traffic.mark(name)
-    both = answers(lab) > 1
+    both = name in ("kill", "stop") and answers(lab) > 1
     if name in ("kill", "stop"):
         system.after_engine_fault(lab, active)
     system.restore(lab)
