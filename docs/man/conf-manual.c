@@ -67,6 +67,8 @@ put_kind(FILE *out, const struct schema_prop *p)
 		fputs("Required.\n", out);
 	if (p->local)
 		fputs("Of this node only.\n", out);
+	if (p->stored_only)
+		fputs("It " STORED_ONLY_TEXT ".\n", out);
 }
 
 static void

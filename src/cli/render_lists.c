@@ -196,6 +196,8 @@ help_property(const struct render *r, const json_t *p)
 		field_true(p, "required") ? ", required" : "");
 	fprintf(r->out, "  %s: %s%s\n      %s\n", field_text(p, "name", "?"), kind,
 		field_true(p, "local") ? ", of this node only" : "", field_text(p, "summary", ""));
+	if (field_true(p, "stored_only"))
+		fprintf(r->out, "      It is stored, but has no effect in this version.\n");
 }
 
 void

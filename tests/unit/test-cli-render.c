@@ -152,6 +152,21 @@ test_colour(void **state)
 	free(text);
 }
 
+/* What a property does not do stands beside it. */
+static void
+test_stored_only(void **state)
+{
+	const char *json =
+		"{\"type\":\"Settings\",\"properties\":[{\"name\":\"A\",\"kind\":\"text\"},"
+		"{\"name\":\"B\",\"kind\":\"text\",\"stored_only\":true}]}";
+	char *text = render_text("help", NULL, json, false), *b = strstr(text, "  B: text");
+
+	assert_non_null(b);
+	assert_non_null(strstr(b, "has no effect in this version"));
+	assert_ptr_equal(strstr(text, "has no effect"), strstr(b, "has no effect"));
+	free(text);
+}
+
 /* Every view with nothing at all: nothing may crash. */
 static void
 test_empty(void **state)
@@ -173,6 +188,7 @@ main(void)
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_stat_line),
 		cmocka_unit_test(test_colour),
+		cmocka_unit_test(test_stored_only),
 		cmocka_unit_test(test_empty),
 	};
 

@@ -47,6 +47,14 @@ static const struct row ha_rows[] = {
 		"EthernetInterface sync, IP6Address: a sync interface has no addresses"},
 	{BASE "set EthernetInterface sync PrivateIP=localhost\n", ""},
 	{BASE "set EthernetInterface sync Heartbeats=No\n", "always carries heartbeats"},
+	{BASE "set HighAvailability TPMQualityIncluded=1 LACPMembersHaveWeight=0 SyncAfter=3\n",
+		"7:41: warning: HighAvailability, TPMQualityIncluded: is stored, but has no effect "
+		"in this version\n7:77: warning: HighAvailability, SyncAfter: is stored, but has "
+		"no"},
+	{BASE "set HighAvailability SyncAfter=0 TPMQualityIncluded=No ReconfFailoverTime=\n", ""},
+	{BASE "set Settings MaxConnections=1024\n",
+		"7:29: warning: Settings, MaxConnections: is stored, but has no effect"},
+	{BASE "set Settings MaxConnections=Automatic ValidationTimeout=30\n", ""},
 	{BASE "set HighAvailability ClusterID=0\n",
 		"7:32: warning: HighAvailability, ClusterID: 0 is everybody's default"},
 	{BASE "set HighAvailability ClusterID=\n", "warning: HighAvailability, ClusterID: 0 is"},

@@ -137,6 +137,23 @@ test_defaults(void **state)
 	conf_end(&r);
 }
 
+/* A property that comes to life, or one that is added before its effect, changes this list. */
+static void
+test_stored_only(void **state)
+{
+	char list[512] = "";
+
+	schema_each_type (t)
+		schema_each_prop (t, p)
+			if (p->stored_only)
+				snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s ",
+					p->name);
+	assert_string_equal(list, "SyncAfter DeactivateBeforeReconf ReconfFailoverTime "
+				  "LACPMembersHaveWeight FailoverMembersHaveWeight "
+				  "TPMQualityIncluded ValidationTimeout MaxConnections "
+				  "HighBuffers ");
+}
+
 static void
 test_profile(void **state)
 {
@@ -457,6 +474,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_stored_only),
 		cmocka_unit_test(test_profile),
 		cmocka_unit_test(test_mac_index),
 		cmocka_unit_test(test_sets),

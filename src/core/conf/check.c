@@ -223,6 +223,20 @@ check_required(struct check *c, const struct conf_object *o)
 	}
 }
 
+/* A value that somebody chose, and that nothing obeys. */
+static void
+check_stored_only(struct check *c, const struct conf_object *o)
+{
+	for (size_t i = 0; i < o->type->n_props; i++) {
+		const struct schema_prop *p = &o->type->props[i];
+		const struct candidate_value *v = o->values[i];
+
+		if (p->stored_only && v &&
+			(!p->dflt || v->n != 1 || strcmp(v->items[0].text, p->dflt) != 0))
+			check_warn(c, o, p->name, 0, STORED_ONLY_TEXT);
+	}
+}
+
 const struct conf_model *
 conf_check(struct arena *a, struct conf_candidate *cand, struct conf_errors *errors)
 {
@@ -235,6 +249,7 @@ conf_check(struct arena *a, struct conf_candidate *cand, struct conf_errors *err
 			o->resolved = NULL;
 			o->visit = 0;
 			check_required(&c, o);
+			check_stored_only(&c, o);
 		}
 	}
 	check_iface_init(&c);

@@ -21,6 +21,17 @@ static const char *const words_access[] = {"HTTPS", "SSH", "Metrics", NULL};
 	{                                                                                          \
 		.name = NAME, .kind = KIND_BOOL, .dflt = DEFAULT, .help = HELP                     \
 	}
+/* Accepted for the sake of configurations that have it, but nothing obeys it yet. */
+#define STORED_BOOL(NAME, DEFAULT, HELP)                                                           \
+	{                                                                                          \
+		.name = NAME, .kind = KIND_BOOL, .stored_only = true, .dflt = DEFAULT,             \
+		.help = HELP                                                                       \
+	}
+#define STORED_INT(NAME, MIN, MAX, UNIT, DEFAULT, HELP)                                            \
+	{                                                                                          \
+		.name = NAME, .kind = KIND_INT, .stored_only = true, .min = MIN, .max = MAX,       \
+		.unit = UNIT, .dflt = DEFAULT, .help = HELP                                        \
+	}
 #define INT(NAME, MIN, MAX, UNIT, DEFAULT, HELP)                                                   \
 	{                                                                                          \
 		.name = NAME, .kind = KIND_INT, .min = MIN, .max = MAX, .unit = UNIT,              \
@@ -86,14 +97,14 @@ static const struct schema_prop props_ha[] = {
 		"Connection changes that may wait for the peer before a repair takes their place."),
 	INT("SyncPacketMaxBurst", 1, 10000, "frames", "100",
 		"State synchronisation frames sent in one go."),
-	INT("SyncAfter", 0, 86400, "s", "0",
+	STORED_INT("SyncAfter", 0, 86400, "s", "0",
 		"Synchronise only connections that have lived this long."),
 	BOOL("UseUniqueSharedMAC", "Yes",
 		"Give each interface a shared MAC address of its own; No can confuse switches."),
-	BOOL("DeactivateBeforeReconf", "Yes",
+	STORED_BOOL("DeactivateBeforeReconf", "Yes",
 		"Let the peer take over before an active node applies a new configuration that "
 		"disturbs traffic."),
-	INT("ReconfFailoverTime", 0, 600, "s", "0",
+	STORED_INT("ReconfFailoverTime", 0, 600, "s", "0",
 		"Silence allowed to a peer that applies a configuration; 0: as always."),
 	{.name = "ActiveIfEqual",
 		.kind = KIND_ENUM,
@@ -101,21 +112,22 @@ static const struct schema_prop props_ha[] = {
 		.dflt = "Automatic",
 		.help = "Which node is active when both are equally fit; Automatic: the present "
 			"one stays."},
-	BOOL("LACPMembersHaveWeight", "No",
+	STORED_BOOL("LACPMembersHaveWeight", "No",
 		"Lower the quality when one member of an LACP aggregate is lost, not only when all "
 		"are."),
-	BOOL("FailoverMembersHaveWeight", "No",
+	STORED_BOOL("FailoverMembersHaveWeight", "No",
 		"Lower the quality when one member of a redundancy aggregate is lost, not only "
 		"when all are."),
-	BOOL("TPMQualityIncluded", "No", "Count the state of the TPM in the quality."),
+	STORED_BOOL("TPMQualityIncluded", "No", "Count the state of the TPM in the quality."),
 	COMMENTS,
 };
 
 static const struct schema_prop props_settings[] = {
-	INT("ValidationTimeout", 5, 3600, "s", "30",
+	STORED_INT("ValidationTimeout", 5, 3600, "s", "30",
 		"An activated configuration that is not committed within this time is taken back."),
 	{.name = "MaxConnections",
 		.kind = KIND_INT,
+		.stored_only = true,
 		.min = 1024,
 		.max = 16777216,
 		.words = words_automatic,
@@ -124,6 +136,7 @@ static const struct schema_prop props_settings[] = {
 			"node."},
 	{.name = "HighBuffers",
 		.kind = KIND_INT,
+		.stored_only = true,
 		.min = 1024,
 		.max = 4194304,
 		.words = words_automatic,

@@ -47,7 +47,7 @@ schema_kind_text(const struct schema_prop *p)
 {
 	switch (p->kind) {
 	case KIND_BOOL:
-		return "Yes or No";
+		return "Yes or No, also 1 or 0";
 	case KIND_INT:
 		return "number";
 	case KIND_ENUM:

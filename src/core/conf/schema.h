@@ -47,7 +47,7 @@ enum schema_id {
 #define REF_ANY_SERVICE (REF(TCPUDP) | REF(ICMP) | REF(IPPROTO) | REF(SERVICE_GROUP))
 
 enum schema_kind {
-	KIND_BOOL,      /* Yes or No */
+	KIND_BOOL,      /* Yes or No; 1 and 0 are read as these */
 	KIND_INT,       /* decimal number in min…max; words[0], if any, stands for 0 */
 	KIND_ENUM,      /* one of words */
 	KIND_NAME,      /* letters, digits, '_', '.', '-' */
@@ -73,6 +73,7 @@ struct schema_prop {
 	bool required;
 	bool position;     /* not stored: moves the object to this place among its type, from 1 */
 	bool derived;      /* ADDRESS: X_ip, X_net, … of an interface may be used */
+	bool stored_only;  /* nothing obeys it yet: conf_check() warns unless it is the default */
 	unsigned list_max; /* 0 = no limit of its own */
 	int64_t min, max;
 	const char *unit;         /* "ms", or NULL */
@@ -92,6 +93,9 @@ struct schema_type {
 	size_t n_props;
 	const char *help;
 };
+
+/* What check, help and the manual say of a property that is stored_only. */
+#define STORED_ONLY_TEXT "is stored, but has no effect in this version"
 
 #define NAME_LEN_MAX 64 /* bytes of an object's name, interfaces excepted */
 #define TEXT_LEN_MAX 255

@@ -398,6 +398,8 @@ value_canon(struct arena *a, const struct schema_prop *p, const char *text, cons
 
 	switch (p->kind) {
 	case KIND_BOOL:
+		if (strcmp(text, "1") == 0 || strcmp(text, "0") == 0)
+			return words_bool[text[0] == '0'];
 		return canon_word(a, words_bool, text, message);
 	case KIND_INT:
 		return canon_int(a, p, text, message);

@@ -92,9 +92,9 @@ help_type(const struct schema_type *t, struct answer *out)
 	json_t *list = json_array();
 
 	schema_each_prop (t, p) {
-		json_t *o = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b}", "name", p->name, "kind",
-			schema_kind_text(p), "summary", p->help, "list", p->list, "local", p->local,
-			"required", p->required);
+		json_t *o = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:b}", "name", p->name,
+			"kind", schema_kind_text(p), "summary", p->help, "list", p->list, "local",
+			p->local, "required", p->required, "stored_only", p->stored_only);
 
 		if (p->dflt)
 			json_object_set_new(o, "default", json_string(p->dflt));
