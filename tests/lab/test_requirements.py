@@ -131,6 +131,8 @@ def test_arp_notify(cluster):
         host.ns.ip(f"neigh replace {address} lladdr {wrong} dev {host.segment} nud stale")
     time.sleep(1)  # nothing mends it by itself; and entries younger than this are not overwritten
     assert [host.neighbour(address) for host, address in places] == [wrong] * 4
+    status, out, err = lab.standby.cli("arp", "-notify")
+    assert status == 1 and "this node is not active" in out + err, out + err
     status, out, err = lab.active.cli("arp", "-notify")
     assert status == 0, out + err
     for host, address in places:

@@ -54,6 +54,7 @@ const char *const refusal_words[_REFUSE_MAX] = {
 	[REFUSE_TIMEOUT] = "timeout",
 	[REFUSE_BUSY] = "busy",
 	[REFUSE_NOT_ENABLED] = "not-enabled",
+	[REFUSE_NOT_ACTIVE] = "not-active",
 };
 
 const char *const position_words[3] = {

@@ -260,6 +260,26 @@ test_moves(void **state)
 			assert_int_equal(elect_move_allowed(from, to), table[from][to] == 'x');
 }
 
+/* S81: whoever is not active says so, instead of saying "done" and sending nothing. */
+static void
+test_announce_needs_active(void **state)
+{
+	struct elect_in in = {.now = ms(1000), .enabled = true};
+
+	for (enum role role = 0; role < _ROLE_MAX; role++) {
+		struct elect e;
+
+		elect_init(&e, in.now);
+		e.role = role;
+		elect_command(&e, &in, CMD_ANNOUNCE, 7, false);
+		assert_int_equal(e.n_replies, 1);
+		assert_int_equal(e.replies[0].id, 7);
+		assert_int_equal(e.replies[0].refusal,
+			role == ROLE_ACTIVE ? REFUSE_NONE : REFUSE_NOT_ACTIVE);
+		assert_false(e.commanded);
+	}
+}
+
 int
 main(void)
 {
@@ -272,6 +292,7 @@ main(void)
 		cmocka_unit_test(test_detection_counts_awake_time),
 		cmocka_unit_test(test_lease),
 		cmocka_unit_test(test_moves),
+		cmocka_unit_test(test_announce_needs_active),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

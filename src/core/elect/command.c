@@ -111,7 +111,7 @@ elect_command(struct elect *e, const struct elect_in *in, enum command cmd, uint
 		elect_end_command(e, REFUSE_NONE);
 		break;
 	case CMD_ANNOUNCE:
-		elect_end_command(e, REFUSE_NONE);
+		elect_end_command(e, e->role == ROLE_ACTIVE ? REFUSE_NONE : REFUSE_NOT_ACTIVE);
 		break;
 	}
 }

@@ -93,6 +93,7 @@ enum refusal {
 	REFUSE_TIMEOUT,
 	REFUSE_BUSY, /* another command is under way */
 	REFUSE_NOT_ENABLED,
+	REFUSE_NOT_ACTIVE, /* this node: CMD_ANNOUNCE */
 	_REFUSE_MAX,
 };
 

@@ -75,6 +75,9 @@ refusal_text(enum refusal r)
 		return "another switch is under way";
 	case REFUSE_NOT_ENABLED:
 		return "high availability is not enabled";
+	case REFUSE_NOT_ACTIVE:
+		return "this node is not active: only the active node announces the shared "
+		       "addresses";
 	case _REFUSE_MAX:
 		break;
 	}

@@ -170,6 +170,8 @@ static const struct {
 	[REFUSE_NOT_ENABLED] = {"high availability is not enabled",
 		"a single firewall is always active: set HighAvailability Enabled=Yes on both "
 		"nodes"},
+	[REFUSE_NOT_ACTIVE] = {"this node is not active",
+		"only the active node announces the shared addresses: run arp -notify there"},
 };
 
 void
@@ -179,11 +181,6 @@ commands_finish(enum command cmd, enum refusal refusal, struct answer *out)
 	out->arg = -1;
 	if (refusal == REFUSE_NONE) {
 		answer_text(out, "%s", done_text[cmd]);
-		return;
-	}
-	if (cmd == CMD_ANNOUNCE && refusal == REFUSE_NOT_ABLE) {
-		answer_fail(out, ANSWER_REFUSED, -1, "refused: this node is not active");
-		answer_hint(out, "only the active node announces: run arp -notify there");
 		return;
 	}
 	answer_fail(out, ANSWER_REFUSED, -1, "refused: %s", refusals[refusal].error);
