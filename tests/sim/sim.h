@@ -159,7 +159,7 @@ struct safety {
 	int later; /* which node's gate opened second */
 	enum exemption kind;
 	bool judged;
-	bool strangers; /* a pause, and then they had no session */
+	bool strangers;          /* a pause, and then they had no session */
 	int64_t told_new[2];     /* when each was told a frame sent after both were open */
 	int64_t lease_max_ns;    /* the longest lease that any configuration of this run allows */
 	int64_t same_term_since; /* both claim active with one term, NEVER = not */

@@ -51,7 +51,7 @@ struct plan_rule {
 struct plan_sysctl {
 	const char *path;       /* below /proc/sys/, with '/' */
 	char dev[DEV_NAME_MAX]; /* the device it belongs to, or "" */
-	const char *value; /* NULL: set by another process; only put back at the end */
+	const char *value;      /* NULL: set by another process; only put back at the end */
 };
 
 struct plan_group { /* solicited-node group joined on the NIC, for snooping switches */
