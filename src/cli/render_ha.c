@@ -55,6 +55,7 @@ render_ha(const struct render *r, const json_t *data)
 	const json_t *peer = json_object_get(data, "peer");
 	const char *state = field_text(peer, "state", "unknown");
 	bool active = strcmp(field_text(data, "role", ""), "active") == 0;
+	bool silent = strcmp(field_text(data, "engine", ""), "silent") == 0;
 	char word[32];
 
 	fprintf(r->out, "This device is a HA %s\n",
@@ -64,7 +65,8 @@ render_ha(const struct render *r, const json_t *data)
 		render_word(r, MOOD_GOOD, "ACTIVE");
 	else
 		fputs("INACTIVE", r->out);
-	fputs(active ? " (will forward traffic)\n" : " (will not forward traffic)\n", r->out);
+	fprintf(r->out, " (will %sforward traffic%s)\n", active ? "" : "not ",
+		silent ? "; the engine does not answer" : "");
 	if (field_true(data, "enabled")) {
 		fputs("HA cluster peer is ", r->out);
 		render_word(r,

@@ -31,12 +31,15 @@ enum setup_config {
 
 #define NOTES_RING 1024
 
-/* Written by the engine only, with every change and at least once a second: who reads it takes an
- * engine that has published nothing for two seconds for dead. Notes: ring[i % NOTES_RING] for i in
- * [head - NOTES_RING, head). */
+/*
+ * Written by the engine only: the status with every change and ten times a second, the gate's words
+ * with every renewal, so that a reader knows by its own clock what an engine that hangs no longer
+ * says. Notes: ring[i % NOTES_RING] for i in [head - NOTES_RING, head).
+ */
 struct engine_page {
 	struct seqlock lock;
 	struct node_status status;
+	_Atomic int64_t open_until, drain_until; /* as in the gate, as struct instant */
 	_Atomic uint64_t flooded;       /* windows in which a port delivered more than its budget */
 	_Atomic uint64_t flood_dropped; /* frames that the kernel dropped meanwhile */
 	_Atomic uint64_t notes_head;

@@ -226,6 +226,27 @@ def test_engine_dies(pair, traffic, number):
         check_one_move(capture, start, new)
 
 
+def test_engine_hangs_is_told(pair):
+    """What `ha` says rests on the clock of whoever asks, not on what the engine said last."""
+    old, new = pair.active, pair.standby
+    old.kill("tw-engine", signal.SIGSTOP)
+    stopped = time.monotonic()
+    while (ha := old.ha())["gate_open"]:
+        assert time.monotonic() - stopped < 1
+    took = time.monotonic() - stopped
+    assert (ha["position"], ha["role"]) == ("closed", "inactive")
+    old.wait_for(lambda h: h["engine"] == "silent" and h["peer"]["state"] == "unknown", 1)
+    assert "INACTIVE (will not forward traffic; the engine does not answer)" in old.cli("ha")[1]
+    pair.wait_takeover(new)
+    new.kill("tw-engine", signal.SIGSTOP)  # the other way about: silent, and then well again
+    new.wait_for(lambda h: not h["gate_open"], 1)
+    new.kill("tw-engine", signal.SIGCONT)
+    old.kill("tw-engine", signal.SIGCONT)
+    pair.wait_settled()
+    assert all(n.ha()["engine"] == "running" for n in pair.nodes)
+    assert took < 0.1, took  # lease 40 ms
+
+
 def test_standby_engine_sleeps(pair, traffic):
     """Overslept, it must not take its own silence for the peer's."""
     active, standby = pair.active, pair.standby

@@ -60,6 +60,15 @@ static const struct render_case cases[] = {
 		"This device has been inactive: 0 sec\n"
 		"HA state sync: 41%\n"},
 	{"ha", NULL,
+		"{\"node\":\"master\",\"enabled\":true,\"role\":\"inactive\",\"engine\":\"silent\","
+		"\"role_seconds\":3,\"peer\":{\"state\":\"unknown\"},\"sync\":{}}",
+		"This device is a HA MASTER\n"
+		"This device is currently INACTIVE (will not forward traffic; the engine does not "
+		"answer)\n"
+		"HA cluster peer is UNKNOWN\n"
+		"This device has been inactive: 3 sec\n"
+		"HA state sync: OFF\n"},
+	{"ha", NULL,
 		"{\"node\":\"master\",\"enabled\":false,\"role\":\"active\",\"active_seconds\":1}",
 		"This device is a HA MASTER\n"
 		"This device is currently ACTIVE (will forward traffic)\n"

@@ -8,14 +8,6 @@
 
 #define ALARM_TEXT 256
 
-enum gate_position
-show_position(const struct node_status *s, struct instant now)
-{
-	if (pages_engine_silent(s, now) && instant_reached(now, s->lease_until))
-		return GATE_CLOSED; /* nobody renews: the kernel has closed it */
-	return s->position;
-}
-
 static const char *
 position_name(enum gate_position p)
 {
@@ -101,10 +93,11 @@ static json_t *
 show_peer(const struct node_status *s, struct instant now)
 {
 	const struct claim *p = &s->peer_claim;
-	json_t *o = json_pack("{s:s}", "state", peer_state_name(s->peer));
+	bool silent = pages_engine_silent(s, now); /* what it said of the peer is old, too */
+	json_t *o = json_pack("{s:s}", "state", peer_state_name(silent ? PEER_UNKNOWN : s->peer));
 
 	/* The page's own clock, unless it has stopped: between two publications nothing ages. */
-	if (!pages_engine_silent(s, now))
+	if (!silent)
 		now = s->now;
 	json_object_set_new(o, "role",
 		!p->valid ? json_string("unknown")
@@ -183,9 +176,9 @@ show_alarms(const struct config *c, const struct node_status *s, struct instant 
 	if (!s->configured)
 		alarm_add(list, "the engine has no configuration yet");
 	else if (pages_engine_silent(s, now))
-		alarm_add(list,
-			"the engine has been silent for %lld s: the gate is closed by itself",
-			(long long)(instant_sub(now, s->now) / NS_PER_S));
+		alarm_add(list, "the engine does not answer, for %lld ms now%s",
+			(long long)(instant_sub(now, s->now) / NS_PER_MS),
+			pages_lease_lapsed(s) ? ": its gate has closed by itself" : "");
 	if (!c->apply.rules_loaded)
 		alarm_add(list, "the rules are not loaded: see log");
 	for (size_t i = 0; i < c->apply.report.n_problems; i++)
@@ -228,19 +221,26 @@ engine_name(const struct node_status *s, struct instant now)
 	return pages_engine_silent(s, now) ? "silent" : "running";
 }
 
+/* Since when the node is what it is: a lapsed lease ends a role without the engine's doing. */
+static struct instant
+ha_since(const struct config *c, const struct node_status *s)
+{
+	if (pages_lease_lapsed(s))
+		return s->lease_until;
+	return s->role_since.ns > 0 ? s->role_since : c->started;
+}
+
 static void
 ha_status(struct config *c, struct answer *out)
 {
 	struct instant now = loop_now();
 	struct node_status s;
-	enum gate_position position;
 	bool active;
 	int64_t since;
 
 	pages_node_status(c, &s);
-	position = show_position(&s, now);
-	active = (s.role == ROLE_ACTIVE || s.role == ROLE_DRAINING) && position != GATE_CLOSED;
-	since = instant_sub(now, s.role_since.ns > 0 ? s.role_since : c->started) / NS_PER_S;
+	active = (s.role == ROLE_ACTIVE || s.role == ROLE_DRAINING) && s.position != GATE_CLOSED;
+	since = instant_sub(now, ha_since(c, &s)) / NS_PER_S;
 	out->data = json_pack("{s:s, s:b, s:s, s:s, s:s, s:I, s:I, s:I}", "node",
 		node_type_name(c->rev.model->ha.node_type), "enabled", c->rev.model->ha.enabled,
 		"role", active ? "active" : "inactive", "state", role_name(s.role), "engine",
@@ -250,10 +250,11 @@ ha_status(struct config *c, struct answer *out)
 	json_object_set_new(out->data, "hold", json_boolean(s.hold));
 	json_object_set_new(out->data, "quality", json_integer(s.me.quality));
 	json_object_set_new(out->data, "reason",
-		json_string(
-			s.configured ? why_text(s.why) : "the engine has no configuration yet"));
-	json_object_set_new(out->data, "gate_open", json_boolean(position == GATE_OPEN));
-	json_object_set_new(out->data, "position", json_string(position_name(position)));
+		json_string(!s.configured                  ? "the engine has no configuration yet"
+			    : pages_engine_silent(&s, now) ? "the engine does not answer"
+							   : why_text(s.why)));
+	json_object_set_new(out->data, "gate_open", json_boolean(s.position == GATE_OPEN));
+	json_object_set_new(out->data, "position", json_string(position_name(s.position)));
 	json_object_set_new(out->data, "revision", json_integer(c->rev.number));
 	json_object_set_new(out->data, "hash", show_hash(c->rev.ha.hash));
 	json_object_set_new(out->data, "peer", show_peer(&s, now));

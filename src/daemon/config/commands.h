@@ -65,6 +65,4 @@ command_fn cmd_shutdown;    /* commands.c */
 json_t *show_ports(const struct config *c, const struct node_status *s); /* interfaces */
 json_t *show_sync(const struct config *c);                               /* state, percent … */
 struct sync_report show_sync_report(const struct config *c);
-/* "closed", "open", "draining": what the gate does now, also when the engine has gone silent. */
-enum gate_position show_position(const struct node_status *s, struct instant now);
 const char *node_type_name(enum node_type t); /* "master" */

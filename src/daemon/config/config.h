@@ -101,10 +101,15 @@ struct pages {
 /* pages.c: 0 or -errno. */
 int pages_open(struct config *c, int engine_fd, int sync_fd);
 void pages_close(struct config *c);
-/* A consistent copy. False: nothing published yet, or the writer died at work. */
+/*
+ * A consistent copy, with position and lease_until as the gate is now, whatever the engine said of
+ * them last. False: nothing published yet, or the writer died at work.
+ */
 bool pages_node_status(const struct config *c, struct node_status *out);
 bool pages_sync_status(const struct config *c, struct sync_status *out);
-/* The engine has not published anything for so long that its lease has lapsed. */
+/* The gate has closed by itself under a role that would hold it open. */
+bool pages_lease_lapsed(const struct node_status *s);
+/* The engine does not answer: it has not published for long, or left a lapsed lease alone. */
 bool pages_engine_silent(const struct node_status *s, struct instant now);
 
 struct control;

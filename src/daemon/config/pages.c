@@ -12,8 +12,10 @@
 #define NOTES_POLL_NS (100 * NS_PER_MS)
 /* After a restart of this process: notes older than this were logged by the one before. */
 #define NOTES_FRESH_NS (2 * NS_PER_S)
-/* Far beyond any lease and any pause between two publications. */
-#define ENGINE_SILENT_NS (2 * NS_PER_S)
+/* Beyond any lease, and five times the pause between two publications. */
+#define ENGINE_SILENT_NS (500 * NS_PER_MS)
+/* A lapsed lease is the first thing that an engine tends to when it runs at all. */
+#define LAPSE_SILENT_NS (50 * NS_PER_MS)
 
 static int
 page_map(int fd, size_t size, void **out)
@@ -121,14 +123,31 @@ pages_close(struct config *c)
 	loop_timer_stop(&c->loop, &c->pages.notes);
 }
 
+/* The gate as it is now, by this process's clock: a lease ends without the engine's doing. */
+static void
+pages_gate(const struct engine_page *page, struct node_status *s)
+{
+	int64_t open = atomic_load_explicit(&page->open_until, memory_order_acquire);
+	int64_t drain = atomic_load_explicit(&page->drain_until, memory_order_relaxed);
+	struct instant now = loop_now();
+
+	s->lease_until = (struct instant){open};
+	s->position = instant_reached(now, s->lease_until)           ? GATE_CLOSED
+		      : instant_before(now, (struct instant){drain}) ? GATE_DRAINING
+								     : GATE_OPEN;
+}
+
 bool
 pages_node_status(const struct config *c, struct node_status *out)
 {
 	struct engine_page *page = c->pages.engine;
 
 	memset(out, 0, sizeof(*out));
-	return atomic_load_explicit(&page->lock.seq, memory_order_relaxed) != 0 &&
-	       seqlock_read(&page->lock, &page->status, out, sizeof(*out));
+	if (atomic_load_explicit(&page->lock.seq, memory_order_relaxed) == 0 ||
+		!seqlock_read(&page->lock, &page->status, out, sizeof(*out)))
+		return false;
+	pages_gate(page, out);
+	return true;
 }
 
 bool
@@ -142,7 +161,16 @@ pages_sync_status(const struct config *c, struct sync_status *out)
 }
 
 bool
+pages_lease_lapsed(const struct node_status *s)
+{
+	return (s->role == ROLE_ACTIVE || s->role == ROLE_DRAINING) && s->lease_until.ns > 0 &&
+	       s->position == GATE_CLOSED;
+}
+
+bool
 pages_engine_silent(const struct node_status *s, struct instant now)
 {
-	return instant_sub(now, s->now) > ENGINE_SILENT_NS;
+	if (instant_sub(now, s->now) > ENGINE_SILENT_NS)
+		return true;
+	return pages_lease_lapsed(s) && instant_sub(now, s->lease_until) > LAPSE_SILENT_NS;
 }

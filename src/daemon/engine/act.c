@@ -87,6 +87,13 @@ send_frame(struct engine *e, const struct action *a)
 		packet_send(&p->sock, e->actions.bytes + a->send.offset, a->send.len);
 }
 
+static void
+show_gate(struct engine *e, struct instant open_until, struct instant drain_until)
+{
+	atomic_store_explicit(&e->page->drain_until, drain_until.ns, memory_order_relaxed);
+	atomic_store_explicit(&e->page->open_until, open_until.ns, memory_order_release);
+}
+
 void
 engine_act(struct engine *e)
 {
@@ -96,6 +103,7 @@ engine_act(struct engine *e)
 		switch (a->kind) {
 		case ACT_GATE:
 			gate_store(e->gate, a->gate.open_until, a->gate.drain_until);
+			show_gate(e, a->gate.open_until, a->gate.drain_until);
 			break;
 		case ACT_SEND:
 			send_frame(e, a);

@@ -210,6 +210,7 @@ receive_setup(struct engine *e)
 		fds[SETUP_ENGINE_PAGE], 0);
 	if (e->page == MAP_FAILED)
 		return -errno;
+	atomic_store(&e->page->open_until, 0);
 	close(fds[SETUP_ENGINE_GATE_MAP]);
 	close(fds[SETUP_ENGINE_PAGE]);
 	return 0;
