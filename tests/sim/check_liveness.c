@@ -90,7 +90,7 @@ healthy(const struct world *w, int node)
 	if (!machine_runs(m) || m->stopping)
 		return false;
 	for (unsigned p = 0; p < m->conf.n_ports; p++) {
-		if (m->conf.ports[p].weight > 0 && net_carrier(w, node, p))
+		if (m->conf.ports[p].weight > 0 && net_carrier(w, node, p) && net_ready(w, node, p))
 			return true;
 		weights += m->conf.ports[p].weight;
 	}
@@ -231,6 +231,10 @@ liveness_segment(struct world *w, int64_t from, int64_t to, const enum gate_posi
 {
 	check_takeover(w, from, pos);
 	check_session(w, to);
+	if (w->liveness.calm_switch && w->fdb >= 0 && pos[w->fdb] == GATE_CLOSED)
+		world_fail(w, "switch-loses",
+			"the switches send to %c, whose gate is closed, at %.6f", 'a' + w->fdb,
+			(double)from / 1e9);
 	if (w->liveness.kept >= 0 && machine_runs(&w->m[w->liveness.kept]) &&
 		pos[w->liveness.kept] != GATE_OPEN)
 		world_fail(w, "needless-outage",

@@ -84,7 +84,7 @@ excused_by_network(struct world *w, int64_t since)
 	const struct contact *c = &w->contact;
 	int later = w->safety.later;
 	const struct delivery *to_later = &c->read[!later], *to_first = &c->read[later];
-	int64_t detection = machine_detection_ns(w);
+	int64_t detection = machine_least_detection_ns(w);
 
 	if (to_later->last >= 0 && since - to_later->last < detection - detection / 1000)
 		return false;

@@ -322,8 +322,7 @@ tell_link(struct world *w, int node, unsigned port)
 	ev.link.port = (uint16_t)port;
 	ev.link.present = w->net.removed[node][port] <= 0;
 	ev.link.carrier = net_carrier(w, node, port);
-	ev.link.ready = ev.link.present;
-	ev.link.ready = true;
+	ev.link.ready = net_ready(w, node, port);
 	engine_tell(w, node, &ev);
 }
 

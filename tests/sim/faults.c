@@ -2,6 +2,9 @@
 /* Carries out the steps of a plan, and takes back those that last for a time. */
 #include "sim.h"
 
+/* A new configuration is known to both nodes after this time at the latest, unless they are cut. */
+#define TIMERS_KNOWN_NS (5 * NS_PER_S)
+
 static void
 each_wire(struct world *w, const struct step *s, int more)
 {
@@ -59,8 +62,8 @@ port_changed(struct world *w, unsigned port)
 static void
 each_port(struct world *w, const struct step *s, int more)
 {
-	if (s->verb != DO_UNPLUG && s->verb != DO_PLUG && s->verb != DO_REMOVE &&
-		s->verb != DO_SWITCH_OFF && s->verb != DO_SWITCH_ON)
+	if (s->verb != DO_UNREADY && s->verb != DO_UNPLUG && s->verb != DO_PLUG &&
+		s->verb != DO_REMOVE && s->verb != DO_SWITCH_OFF && s->verb != DO_SWITCH_ON)
 		return;
 	for (unsigned p = 0; p < w->plan->setup.n_ports; p++) {
 		if (!(s->ports >> p & 1))
@@ -70,7 +73,9 @@ each_port(struct world *w, const struct step *s, int more)
 		for (int n = 0; n < 2; n++) {
 			if (!(s->nodes >> n & 1))
 				continue;
-			if (s->verb == DO_REMOVE)
+			if (s->verb == DO_UNREADY)
+				add(&w->net.unready[n][p], more);
+			else if (s->verb == DO_REMOVE)
 				add(&w->net.removed[n][p], more);
 			else if (s->verb == DO_UNPLUG || s->verb == DO_PLUG)
 				add(&w->net.unplugged[n][p], more);
@@ -87,6 +92,10 @@ new_configuration(struct world *w, const struct step *s, int node)
 
 	c->revision++;
 	if (s->verb == DO_TIMERS) {
+		int64_t before = machine_least_detection_ns(w);
+
+		w->timers_before = before;
+		w->timers_until = w->now + TIMERS_KNOWN_NS;
 		c->interval_ms = (uint32_t)s->value;
 		c->failover_ms = (uint32_t)s->value2;
 		c->initial_silence_ms = (uint32_t)s->value3;
@@ -198,6 +207,8 @@ settle_ns(const struct world *w, const struct step *s, int more)
 
 	if (s->verb == DO_STOP)
 		return NS_PER_S; /* it hands over first */
+	if (s->verb == DO_TIMERS)
+		return TIMERS_KNOWN_NS;
 	if (!up)
 		return 0;
 	return a > b ? a : b;

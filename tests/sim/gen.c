@@ -165,7 +165,11 @@ static void
 generate_port_fault(struct gen *g, int64_t at, int64_t span)
 {
 	unsigned k = (unsigned)pick(g, 0, 99);
-	struct step *s = add(g, k < 50 ? DO_UNPLUG : k < 75 ? DO_SWITCH_OFF : DO_REMOVE, at, span);
+	enum verb verb = k < 50   ? DO_UNPLUG
+			 : k < 75 ? DO_SWITCH_OFF
+			 : k < 88 ? DO_REMOVE
+				  : DO_UNREADY;
+	struct step *s = add(g, verb, at, span);
 
 	s->ports = some_ports(g);
 	s->nodes = k >= 50 && k < 75 ? 0 : chance(g, 15) ? 3 : (uint8_t)pick(g, 1, 2);
@@ -218,6 +222,14 @@ generate_surroundings(struct gen *g, int64_t at, int64_t span)
 		s->value = chance(g, 50) ? -1 : span_between(g, NS_PER_MS, 60 * NS_PER_MS);
 	} else if (k < 90) {
 		s = add(g, DO_SYNC_LOST, at, span);
+	} else if (k < 94) {
+		s = add(g, DO_TIMERS, at, 0);
+		s->value = g->interval / NS_PER_MS;
+		s->value2 = s->value * pick(g, 4, 12);
+		s->value3 = 2000;
+		node = (uint8_t)pick(g, 1, 3);
+		if (s->value2 * NS_PER_MS > g->detection)
+			g->detection = s->value2 * NS_PER_MS;
 	} else {
 		s = add(g, DO_WEIGHT, at, 0);
 		s->ports = some_ports(g);

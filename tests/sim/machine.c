@@ -50,6 +50,14 @@ machine_detection_ns(const struct world *w)
 }
 
 int64_t
+machine_least_detection_ns(const struct world *w)
+{
+	int64_t now = machine_detection_ns(w);
+
+	return w->now < w->timers_until && w->timers_before < now ? w->timers_before : now;
+}
+
+int64_t
 machine_interval_ns(const struct world *w)
 {
 	uint32_t a = w->m[A].conf.interval_ms, b = w->m[B].conf.interval_ms;

@@ -38,6 +38,14 @@ net_carrier(const struct world *w, int node, unsigned port)
 }
 
 bool
+net_ready(const struct world *w, int node, unsigned port)
+{
+	/* a sync interface has no tw-* */
+	return w->net.removed[node][port] <= 0 &&
+	       (w->plan->setup.port[port].sync || w->net.unready[node][port] <= 0);
+}
+
+bool
 net_passes(const struct world *w, unsigned port, int from)
 {
 	return w->net.wire[port][from].cut <= 0 && net_carrier(w, A, port) &&

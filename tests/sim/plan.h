@@ -65,6 +65,7 @@ enum verb {
 	DO_UNPLUG,    /* carrier lost at one end; undo: plug */
 	DO_PLUG,
 	DO_REMOVE,     /* the NIC itself is gone; undo: it is back */
+	DO_UNREADY,    /* its tw-* is down, the NIC works; undo: up */
 	DO_SWITCH_OFF, /* carrier lost at both ends; undo: on */
 	DO_SWITCH_ON,
 	DO_COMMAND,   /* value = enum command, value2 = force */

@@ -57,6 +57,7 @@ world_init(struct world *w, const struct plan *p, uint64_t seed, enum trace_leve
 	w->fdb = -1;
 	w->fdb_moved = 0;
 	w->next_id = 0;
+	w->timers_before = w->timers_until = 0;
 	w->verdict = (struct verdict){0};
 	w->stats = (struct stats){0};
 	heap_init(&w->heap);

@@ -42,6 +42,7 @@ struct wire {
 struct net {
 	struct wire wire[PORTS][2]; /* [port][sender] */
 	int unplugged[2][PORTS];    /* > 0: no carrier at this end */
+	int unready[2][PORTS];      /* > 0: its tw-* is down */
 	int removed[2][PORTS];      /* > 0: no NIC */
 	int switched_off[PORTS];
 	uint32_t free;
@@ -218,6 +219,8 @@ struct world {
 	int64_t fdb_moved; /* real time */
 	int64_t watched;   /* gate positions were looked at up to here */
 	uint32_t next_id;
+	int64_t timers_before,
+		timers_until; /* detection time before a change; until when it may hold */
 	struct safety safety;
 	struct liveness liveness;
 	struct expecting expecting;
@@ -237,6 +240,8 @@ void world_fail(struct world *w, const char *rule, const char *fmt, ...)
 /* net.c */
 void net_init(struct world *w);
 bool net_carrier(const struct world *w, int node, unsigned port);
+/* The interface can carry the cluster's traffic. */
+bool net_ready(const struct world *w, int node, unsigned port);
 /* Whether frames get through at all, loss apart. */
 bool net_passes(const struct world *w, unsigned port, int from);
 void net_send(struct world *w, int from, unsigned port, const uint8_t *data, size_t len);
@@ -264,6 +269,9 @@ void machine_freeze(struct world *w, int node, int more);
 void machine_pause(struct world *w, int node, int more, bool deaf);
 bool machine_runs(const struct machine *m); /* the process lives and gets the processor */
 int64_t machine_detection_ns(const struct world *w);
+/* The smaller of the present detection time and the one before a change that may not be known yet.
+ */
+int64_t machine_least_detection_ns(const struct world *w);
 int64_t machine_interval_ns(const struct world *w);
 void machine_configure(struct world *w, int node);
 

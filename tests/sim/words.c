@@ -23,6 +23,7 @@ const struct verb_word verb_words[_VERB_MAX] = {
 	[DO_UNPLUG] = {"unplug", "np"},
 	[DO_PLUG] = {"plug", "np"},
 	[DO_REMOVE] = {"remove", "np"},
+	[DO_UNREADY] = {"unready", "np"},
 	[DO_SWITCH_OFF] = {"switch-off", "p"},
 	[DO_SWITCH_ON] = {"switch-on", "p"},
 	[DO_COMMAND] = {"command", "nc"},
