@@ -196,6 +196,35 @@ def test_blocked_ethertype(cluster):
     lab.standby.wait_for(lambda h: h["peer"]["state"] == "dead", what="the switches do drop frames")
 
 
+def listeners(node):
+    """The interfaces on which a packet socket takes every EtherType."""
+    names = dict(line.split(": ")[:2] for line in node.ns.exec("ip", "-o", "link").splitlines())
+    rows = [line.split() for line in node.ns.exec("cat", "/proc/net/packet").splitlines()[1:]]
+    return [names[r[4]].split("@")[0] for r in rows if r[3] == "0003"]
+
+
+def test_ethertypes_that_differ(cluster):
+    """S19: changed on one node only. Each names both values; alike again, nobody listens any more."""
+    lab = cluster(ha="InitialSilence=2", extra=["dmz"])
+    lab.b.configure(ha="InitialSilence=2 HASyncProtocol=0x8ffd")
+    for node in lab.nodes:
+        node.start()
+    for node, texts in ((lab.a, ("0x8ffd", "0xc157")), (lab.b, ("0xc157", "0x8ffd"))):
+        text = "interface sync: peer speaks {}, this node {}: set HASyncProtocol alike on both nodes".format(*texts)
+        node.wait_for(lambda h: text in h["alarms"], what=text)
+        time.sleep(2.5)  # further frames are no further lines
+        assert node.cli("log")[1].count(text) == 1
+        wait_until(lambda: listeners(node) == ["sync"], 5, "only the sync interface is listened to", step=0.01)
+    lab.b.stop()
+    lab.b.configure(ha="InitialSilence=2")
+    os.unlink(lab.b.path("state", "current"))
+    lab.b.start()
+    lab.wait_settled()
+    for node in lab.nodes:
+        wait_until(lambda: listeners(node) == [], 5, "nobody listens to every EtherType")
+        assert not any("peer speaks" in a for a in node.ha()["alarms"])
+
+
 def test_sync_interface_is_apart(cluster):
     """S12, S15, S148: no rule reaches it, nothing is forwarded through it, it does not count."""
     lab = cluster(rules=["all Action=Allow SourceInterface=any SourceNetwork=all-nets DestinationInterface=any "

@@ -198,6 +198,12 @@ show_alarms(const struct config *c, const struct node_status *s, struct instant 
 	if (p->valid && p->type == s->type)
 		alarm_add(list, "both nodes have NodeType %s",
 			s->type == NODE_MASTER ? "Master" : "Slave");
+	for (unsigned i = 0; i < SYNC_IFACES_MAX; i++) {
+		const struct stranger_wire *w = &c->strangers.wires[i];
+
+		if (s->peer != PEER_ALIVE && stranger_shown(w, now))
+			alarm_add(list, STRANGER_TEXT, w->iface, w->ethertype, c->rev.ha.ethertype);
+	}
 	port_alarms(c, list, s);
 	return list;
 }

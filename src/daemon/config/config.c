@@ -129,6 +129,7 @@ config_open(struct config *c, const int *fds)
 	r = apply_open(c, fds);
 	if (r < 0)
 		return r;
+	strangers_open(c);
 	c->control = control_open(c, c->opts->run);
 	if (!c->control) {
 		r = -errno;
@@ -144,6 +145,7 @@ config_close(struct config *c)
 	if (c->control)
 		control_close(c->control);
 	c->control = NULL;
+	strangers_close(c);
 	links_fini(c);
 	pages_close(c);
 	apply_close(c);

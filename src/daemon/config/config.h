@@ -3,7 +3,8 @@
  * The config process: loads the committed configuration, keeps the kernel as it says, hands engine
  * and state sync their parts, and serves the control socket. It decides nothing about roles and may
  * be slow: no heartbeat ever waits for it. Files: load.c (configuration), apply.c (kernel), links.c
- * (other processes), pages.c (what they publish), control.c (socket), commands.c and cmd_*.c.
+ * (other processes), pages.c (what they publish), strangers.c (who speaks another EtherType),
+ * control.c (socket), commands.c and cmd_*.c.
  */
 #pragma once
 #include "base/arena.h"
@@ -112,6 +113,31 @@ bool pages_lease_lapsed(const struct node_status *s);
 /* The engine does not answer: it has not published for long, or left a lapsed lease alone. */
 bool pages_engine_silent(const struct node_status *s, struct instant now);
 
+#define SYNC_IFACES_MAX 2
+#define STRANGER_TEXT                                                                              \
+	"interface %s: peer speaks 0x%04x, this node 0x%04x: set HASyncProtocol alike on both "    \
+	"nodes"
+
+/* A sync interface that is listened to for frames of ours under another EtherType. */
+struct stranger_wire {
+	struct loop_fd fd; /* -1 = not now */
+	int ifindex;       /* of its NIC */
+	char iface[IFACE_NAME_MAX];
+	uint16_t ethertype;        /* of the last such frame */
+	struct instant seen, told; /* … when it came, and when one was logged; 0 = never */
+};
+
+struct strangers {
+	struct loop_timer timer;
+	struct stranger_wire wires[SYNC_IFACES_MAX];
+};
+
+/* strangers.c */
+void strangers_open(struct config *c);
+void strangers_close(struct config *c);
+/* One was heard of late. */
+bool stranger_shown(const struct stranger_wire *w, struct instant now);
+
 struct control;
 
 struct config {
@@ -125,6 +151,7 @@ struct config {
 	bool stop;     /* IPC_STOP came */
 	struct links links;
 	struct pages pages;
+	struct strangers strangers;
 	struct control *control;
 	struct instant started;
 	int64_t service_started_ns; /* CLOCK_BOOTTIME of the supervisor's start */
