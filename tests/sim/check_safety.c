@@ -77,6 +77,19 @@ had_gap(const struct world *w, const struct delivery *d, int64_t from, int64_t t
 	return false;
 }
 
+/* The last delivery up to t; -1 = none. */
+static int64_t
+last_before(const struct delivery *d, int64_t t)
+{
+	int64_t best = -1;
+
+	for (unsigned i = 0; i < 16 && i < d->n; i++)
+		if (d->recent[i] <= t && d->recent[i] > best)
+			best = d->recent[i];
+	/* all that are remembered came later */
+	return best < 0 && d->n > 0 ? t : best;
+}
+
 /* Was the network cut at `since` as documented, so that the later one could not know better? */
 static bool
 excused_by_network(struct world *w, int64_t since)
@@ -84,11 +97,15 @@ excused_by_network(struct world *w, int64_t since)
 	const struct contact *c = &w->contact;
 	int later = w->safety.later;
 	const struct delivery *to_later = &c->read[!later], *to_first = &c->read[later];
-	int64_t detection = machine_least_detection_ns(w);
+	int64_t detection = machine_least_detection_ns(w), last;
 
-	if (to_later->last >= 0 && since - to_later->last < detection - detection / 1000)
+	/* what came between the decision and its store could not be known */
+	if (since == w->m[later].gate.opened)
+		since = w->m[later].gate.decided;
+	last = last_before(to_later, since);
+	if (last >= 0 && since - last < detection - detection / 1000)
 		return false;
-	return had_gap(w, to_first, to_later->last < 0 ? 0 : to_later->last, since);
+	return had_gap(w, to_first, last < 0 ? 0 : last, since);
 }
 
 static enum exemption

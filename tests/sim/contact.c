@@ -77,6 +77,7 @@ delivered(struct world *w, struct delivery *d)
 		d->run_began = w->now;
 	}
 	d->last = w->now;
+	d->recent[d->n++ % 16] = w->now;
 }
 
 void

@@ -41,8 +41,10 @@ gate_store(struct world *w, int node, int64_t open_until, int64_t drain_until)
 		return;
 	trace_line(w, TRACE_CHANGES, node, "gate", "%s -> %s", position_words[before],
 		position_words[after]);
-	if (after == GATE_OPEN)
+	if (after == GATE_OPEN) {
 		m->gate.opened = w->now;
+		m->gate.decided = w->now - (simclock_at(&m->clock, w->now) - m->status.now.ns);
+	}
 	if (after == GATE_DRAINING) {
 		m->gate.drain_stored = w->now;
 		m->gate.last_unicast = 0;

@@ -53,8 +53,8 @@ struct gate {
 	int64_t open_until, drain_until; /* the stored words, node's clock */
 	int64_t open_end, drain_end;     /* the same in real time, as things stand */
 	int64_t last_unicast;            /* node's clock; 0 = none while draining */
-	int64_t opened, drained;         /* real time at which this position began */
-	int64_t drain_stored;            /* real time of the store that began draining, 0 = not */
+	int64_t opened, decided; /* real time of the store that opened it; of the step before */
+	int64_t drain_stored;    /* real time of the store that began draining, 0 = not */
 };
 
 /* State sync's stand-in of one node. */
@@ -116,7 +116,9 @@ struct machine {
 
 /* Who could read whom, and what was delivered: the checkers' own book-keeping (contact.c). */
 struct delivery {
-	int64_t last;      /* real time, -1 = never */
+	int64_t last;       /* real time, -1 = never */
+	int64_t recent[16]; /* the last ones, a ring */
+	unsigned n;
 	int64_t run_began; /* since when there was no gap of 2.5 intervals */
 	struct {
 		int64_t from, to;

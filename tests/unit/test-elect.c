@@ -62,6 +62,31 @@ test_quality_settles(void **state)
 	t = instant_add(t, 1);
 	quality_settle(&q, 100, t, false);
 	assert_int_equal(q.value, 80);
+	t = instant_add(
+		t, QUALITY_DWELL_NS - 2); /* the rest came a moment later, and waits no longer */
+	quality_settle(&q, 100, t, false);
+	assert_int_equal(q.value, 80);
+	quality_settle(&q, 100, instant_add(t, 1), false);
+	assert_int_equal(q.value, 100);
+}
+
+/* Two ports return one after the other: each waits for its own time only. */
+static void
+test_quality_settles_in_steps(void **state)
+{
+	struct quality_settled q = {.value = 0};
+	struct instant t = {NS_PER_S};
+
+	quality_settle(&q, 33, t, false);
+	quality_settle(&q, 100, instant_add(t, NS_PER_MS), false);
+	assert_int_equal(quality_deadline(&q).ns, t.ns + QUALITY_DWELL_NS);
+	t = quality_deadline(&q);
+	quality_settle(&q, 100, t, false);
+	assert_int_equal(q.value, 33);
+	assert_int_equal(quality_deadline(&q).ns, t.ns + NS_PER_MS);
+	quality_settle(&q, 100, quality_deadline(&q), false);
+	assert_int_equal(q.value, 100);
+	assert_int_equal(quality_deadline(&q).ns, INSTANT_NEVER.ns);
 }
 
 /* quality and its interface part */
@@ -286,6 +311,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_quality_of_the_seed),
 		cmocka_unit_test(test_quality_settles),
+		cmocka_unit_test(test_quality_settles_in_steps),
 		cmocka_unit_test(test_rank),
 		cmocka_unit_test(test_rank_is_symmetric),
 		cmocka_unit_test(test_heartbeat_round_trip),

@@ -142,6 +142,9 @@ believe(struct node *n, const struct event *ev, const struct frame_header *h,
 		n->peer.state = PEER_ALIVE;
 		n->peer.known = true;
 		n->peer.comeback = heard;
+		/* it may have been active meanwhile, and have given way before it could say so */
+		if (n->elect.role == ROLE_ACTIVE)
+			node_announce_restart(n, ev->now);
 	}
 }
 

@@ -20,9 +20,12 @@ void
 quality_settle(struct quality_settled *q, uint8_t now_value, struct instant now, bool immediate)
 {
 	if (immediate || now_value <= q->value) {
-		q->value = now_value;
-		q->candidate_at = INSTANT_ZERO;
+		*q = (struct quality_settled){.value = now_value};
 		return;
+	}
+	if (now_value != q->present) {
+		q->present = now_value;
+		q->present_at = now;
 	}
 	/* a candidate that got worse meanwhile starts again: only what lasted the whole time counts
 	 */
@@ -32,7 +35,9 @@ quality_settle(struct quality_settled *q, uint8_t now_value, struct instant now,
 	}
 	if (instant_sub(now, q->candidate_at) >= QUALITY_DWELL_NS) {
 		q->value = q->candidate;
-		q->candidate_at = INSTANT_ZERO;
+		/* what came on top of it has waited since it came, not since now */
+		q->candidate = q->present;
+		q->candidate_at = q->present > q->value ? q->present_at : INSTANT_ZERO;
 	}
 }
 

@@ -23,6 +23,8 @@ struct quality_settled {
 	uint8_t value;
 	uint8_t candidate;           /* better value that waits */
 	struct instant candidate_at; /* since when; 0 = none waits */
+	uint8_t present;             /* the newest value that was better */
+	struct instant present_at;   /* since when */
 };
 
 /* Feeds the present value; `immediate` (while starting) takes it without dwell. */
