@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
+#include <net/if.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include "base/wire.h"
 #include "sys/announce.h"
@@ -41,8 +44,11 @@ checksum(const uint8_t *p, size_t len, uint32_t sum)
 	return (uint16_t)~sum;
 }
 
+#define NA_ROUTER   0x80000000u /* RFC 4861 §4.4 */
+#define NA_OVERRIDE 0x20000000u
+
 static size_t
-build_na(const uint8_t mac[6], const struct ip_addr *addr, uint8_t *frame)
+build_na(const uint8_t mac[6], const struct ip_addr *addr, bool router, uint8_t *frame)
 {
 	static const uint8_t all_nodes[16] = {0xff, 0x02, [15] = 1};
 	static const uint8_t all_nodes_mac[6] = {0x33, 0x33, 0, 0, 0, 1};
@@ -60,8 +66,8 @@ build_na(const uint8_t mac[6], const struct ip_addr *addr, uint8_t *frame)
 	wr_bytes(&w, all_nodes, 16);
 	wr_u8(&w, 136); /* neighbour advertisement */
 	wr_u8(&w, 0);
-	wr_u16(&w, 0);          /* checksum, below */
-	wr_u32(&w, 0xa0000000); /* router, override */
+	wr_u16(&w, 0); /* checksum, below */
+	wr_u32(&w, router ? NA_ROUTER | NA_OVERRIDE : NA_OVERRIDE);
 	wr_bytes(&w, addr->b, 16);
 	wr_u8(&w, 2); /* option: target link-layer address */
 	wr_u8(&w, 1);
@@ -74,9 +80,10 @@ build_na(const uint8_t mac[6], const struct ip_addr *addr, uint8_t *frame)
 }
 
 size_t
-announce_build(const uint8_t mac[6], const struct ip_addr *addr, uint8_t frame[ANNOUNCE_FRAME_MAX])
+announce_build(const uint8_t mac[6], const struct ip_addr *addr, bool router,
+	uint8_t frame[ANNOUNCE_FRAME_MAX])
 {
-	return addr->family == 4 ? build_arp(mac, addr, frame) : build_na(mac, addr, frame);
+	return addr->family == 4 ? build_arp(mac, addr, frame) : build_na(mac, addr, router, frame);
 }
 
 int
@@ -85,6 +92,26 @@ announce_open(void)
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	return fd < 0 ? -errno : fd;
+}
+
+int
+announce_nic(int fd, const char *dev, int *ifindex, uint8_t mac[6])
+{
+	struct ifreq rq;
+	bool running;
+
+	memset(&rq, 0, sizeof(rq));
+	snprintf(rq.ifr_name, sizeof(rq.ifr_name), "%s", dev);
+	if (ioctl(fd, SIOCGIFINDEX, &rq) < 0)
+		return -errno;
+	*ifindex = rq.ifr_ifindex;
+	if (ioctl(fd, SIOCGIFFLAGS, &rq) < 0)
+		return -errno;
+	running = (rq.ifr_flags & IFF_UP) && (rq.ifr_flags & IFF_RUNNING);
+	if (ioctl(fd, SIOCGIFHWADDR, &rq) < 0)
+		return -errno;
+	memcpy(mac, rq.ifr_hwaddr.sa_data, 6);
+	return running ? 0 : ANNOUNCE_NO_CARRIER;
 }
 
 unsigned
@@ -100,7 +127,8 @@ announce_send(int fd, const struct announce_item *items, unsigned n)
 		n = ANNOUNCE_BATCH;
 	for (unsigned i = 0; i < n; i++) {
 		iov[i].iov_base = frames[i];
-		iov[i].iov_len = announce_build(items[i].mac, items[i].addr, frames[i]);
+		iov[i].iov_len =
+			announce_build(items[i].mac, items[i].addr, items[i].router, frames[i]);
 		to[i] = (struct sockaddr_ll){.sll_family = AF_PACKET,
 			.sll_protocol = htons(items[i].addr->family == 4 ? ETH_P_ARP : ETH_P_IPV6),
 			.sll_ifindex = items[i].ifindex,

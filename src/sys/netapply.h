@@ -17,10 +17,18 @@ struct netapply_problem {
 	const char *text;           /* what is wrong, and what to do */
 };
 
+/* An address that a NIC did not have before: neighbours may know it at another MAC. */
+struct netapply_fresh {
+	char dev[DEV_NAME_MAX];
+	struct ip_addr addr;
+};
+
 struct netapply_report {
-	struct arena *arena; /* set by the caller; holds problems */
+	struct arena *arena; /* set by the caller; holds problems and fresh */
 	struct netapply_problem *problems;
 	size_t n_problems;
+	struct netapply_fresh *fresh; /* put on NICs in this run; those of tw-* are left out */
+	size_t n_fresh;
 	unsigned changes; /* kernel objects made, changed or removed in this run */
 };
 

@@ -81,6 +81,20 @@ remove_stale(struct netapply_ctx *c, bool only_reshaped)
 }
 
 static void
+note_fresh(struct netapply_ctx *c, const struct plan_addr *p)
+{
+	struct netapply_report *rep = c->rep;
+	struct netapply_fresh *f;
+
+	if (!netapply_nic(c, p->dev))
+		return;
+	rep->fresh = arena_grow(rep->arena, rep->fresh, rep->n_fresh, sizeof(rep->fresh[0]));
+	f = &rep->fresh[rep->n_fresh++];
+	snprintf(f->dev, sizeof(f->dev), "%s", p->dev);
+	f->addr = p->prefix.addr;
+}
+
+static void
 add_addr(struct netapply_ctx *c, const struct plan_addr *p, const struct rtnl_link *l)
 {
 	struct rtnl_addr a = {.ifindex = l->ifindex, .prefix = p->prefix, .proto = TW_RTPROT};
@@ -98,8 +112,10 @@ add_addr(struct netapply_ctx *c, const struct plan_addr *p, const struct rtnl_li
 		return;
 	}
 	r = rtnl_add_addr(&c->na->rtnl, &a);
-	if (!netapply_done(
+	if (netapply_done(
 		    c, r, p->dev, "address %s on %s", ip_prefix_fmt(&p->prefix, text), p->dev))
+		note_fresh(c, p);
+	else
 		owned_remove(&c->na->owned, OWNED_ADDR, key);
 }
 

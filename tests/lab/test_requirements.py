@@ -99,8 +99,20 @@ def test_single_firewall_becomes_a_cluster(cluster):
 def test_slave_becomes_master(cluster):
     """S75, S78: the master is lost for good; the slave is made master, a new unit becomes slave with what
     the other one shows as its configuration. S79: what switches
-    and hosts know of the shared addresses stays right, since the MAC does not depend on the node type."""
+    and hosts know of the shared addresses stays right, since the MAC does not depend on the node type; the
+    private ones, which have another MAC now, are announced."""
     lab = cluster(ha="InitialSilence=2").up()
+
+    def stale(node, holder):
+        for address in (PRIVATE4[node][LAN], PRIVATE6[node][LAN]):
+            lab.client.ns.ip(f"neigh replace {address} lladdr {holder.mac('lan')} dev lan nud stale")
+
+    def healed(node, holder):
+        for address in (PRIVATE4[node][LAN], PRIVATE6[node][LAN]):
+            wait_until(lambda: lab.client.neighbour(address) == holder.mac("lan"), 5,
+                       lambda: f"{address} is at {lab.client.neighbour(address)}, not {holder.mac('lan')}")
+    stale("a", lab.a)
+    stale("b", lab.b)
     lab.client.ping(SERVER4)
     before = lab.client.neighbour(SHARED4[LAN])
     lab.a.power_off()
@@ -108,12 +120,14 @@ def test_slave_becomes_master(cluster):
     edit(lab.b, lambda text: text.replace("NodeType=Slave", "NodeType=Master").replace("fw2", "fw1"))
     read_again(lab.b)
     lab.b.wait_role("active", 12)
+    healed("a", lab.b)
     shown = lab.b.cli("show")[1]
     edit(lab.a, lambda _: shown.replace("NodeType=Master", "NodeType=Slave").replace("fw1", "fw2"))
     os.unlink(lab.a.path("state", "current"))
     lab.a.power_on()
     lab.a.start()
     lab.wait_settled()
+    healed("b", lab.a)
     assert lab.active is lab.b and "HA MASTER" in lab.b.cli("ha")[1] and "HA SLAVE" in lab.a.cli("ha")[1]
     assert lab.client.ping(SERVER4) and lab.client.neighbour(SHARED4[LAN]) == before
     assert PRIVATE4["a"][LAN] in lab.b.ns.exec("ip", "addr", "show", "dev", "lan")

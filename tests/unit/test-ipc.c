@@ -127,13 +127,15 @@ test_announcements(void **state)
 	uint8_t f[ANNOUNCE_FRAME_MAX];
 	uint32_t sum = 32 + 58;
 
-	assert_int_equal(announce_build(mac, &v4, f), 60);
+	assert_int_equal(announce_build(mac, &v4, true, f), 60);
 	assert_memory_equal(f,
 		"\xff\xff\xff\xff\xff\xff\x02\xc1\x00\x07\x00\x01\x08\x06\x00\x01\x08\x00\x06\x04"
 		"\x00\x01"
 		"\x02\xc1\x00\x07\x00\x01\x0a\x01\x00\x01\x00\x00\x00\x00\x00\x00\x0a\x01\x00\x01",
 		42);
-	assert_int_equal(announce_build(mac, &v6, f), 86);
+	assert_int_equal(announce_build(mac, &v6, false, f), 86);
+	assert_int_equal(f[58], 0x20); /* a private address: nobody's router */
+	assert_int_equal(announce_build(mac, &v6, true, f), 86);
 	assert_memory_equal(f, "\x33\x33\x00\x00\x00\x01\x02\xc1\x00\x07\x00\x01\x86\xdd\x60", 15);
 	assert_int_equal(f[21], 255);
 	assert_int_equal(f[54], 136);

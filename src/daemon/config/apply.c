@@ -90,6 +90,7 @@ apply_net(struct config *c)
 			"the kernel's network settings cannot be changed: %s", strerror(-r));
 	if (rep.changes)
 		log_info("links, addresses and routes: %u changed", rep.changes);
+	herald_fresh(c, &rep);
 	ap->arena = arena;
 	ap->report = rep;
 	ap->report.arena = &ap->arena;

@@ -129,6 +129,7 @@ config_open(struct config *c, const int *fds)
 	r = apply_open(c, fds);
 	if (r < 0)
 		return r;
+	herald_open(c);
 	strangers_open(c);
 	c->control = control_open(c, c->opts->run);
 	if (!c->control) {
@@ -145,6 +146,7 @@ config_close(struct config *c)
 	if (c->control)
 		control_close(c->control);
 	c->control = NULL;
+	herald_close(c);
 	strangers_close(c);
 	links_fini(c);
 	pages_close(c);

@@ -2,9 +2,9 @@
 /*
  * The config process: loads the committed configuration, keeps the kernel as it says, hands engine
  * and state sync their parts, and serves the control socket. It decides nothing about roles and may
- * be slow: no heartbeat ever waits for it. Files: load.c (configuration), apply.c (kernel), links.c
- * (other processes), pages.c (what they publish), strangers.c (who speaks another EtherType),
- * control.c (socket), commands.c and cmd_*.c.
+ * be slow: no heartbeat ever waits for it. Files: load.c (configuration), apply.c (kernel),
+ * herald.c (announcing private addresses), links.c (other processes), pages.c (what they publish),
+ * strangers.c (who speaks another EtherType), control.c (socket), commands.c and cmd_*.c.
  */
 #pragma once
 #include "base/arena.h"
@@ -113,6 +113,28 @@ bool pages_lease_lapsed(const struct node_status *s);
 /* The engine does not answer: it has not published for long, or left a lapsed lease alone. */
 bool pages_engine_silent(const struct node_status *s, struct instant now);
 
+#define HERALD_MAX (2 * IFACES_MAX) /* an address of each family */
+
+/* Private addresses that are new on their NIC. */
+struct herald_item {
+	char dev[DEV_NAME_MAX];
+	struct ip_addr addr;
+	uint8_t left; /* announcements still to be sent */
+};
+
+struct herald {
+	int fd; /* -1 = none */
+	struct loop_timer timer;
+	unsigned n;
+	struct herald_item items[HERALD_MAX];
+};
+
+/* herald.c */
+void herald_open(struct config *c);
+void herald_close(struct config *c);
+/* Announces what a run of netapply has put on NICs, now and some times more. */
+void herald_fresh(struct config *c, const struct netapply_report *rep);
+
 #define SYNC_IFACES_MAX 2
 #define STRANGER_TEXT                                                                              \
 	"interface %s: peer speaks 0x%04x, this node 0x%04x: set HASyncProtocol alike on both "    \
@@ -152,6 +174,7 @@ struct config {
 	struct links links;
 	struct pages pages;
 	struct strangers strangers;
+	struct herald herald;
 	struct control *control;
 	struct instant started;
 	int64_t service_started_ns; /* CLOCK_BOOTTIME of the supervisor's start */

@@ -58,7 +58,8 @@ engine_announce_more(struct engine *e)
 			if (e->announce_port == PORT_ALL || e->announce_port == i)
 				items[n++] = (struct announce_item){.ifindex = p->tw_ifindex,
 					.mac = p->shared_mac,
-					.addr = &e->addresses.a[at].addr};
+					.addr = &e->addresses.a[at].addr,
+					.router = true};
 			break;
 		}
 		at++;
