@@ -289,7 +289,11 @@ liveness_command(struct world *w, int node, uint32_t id)
 {
 	struct liveness *l = &w->liveness;
 	struct outcome o = expected(w);
-	bool calm = w->now > l->settle_at && l->lossy == 0 && o.known && o.open_min == 1 &&
+	const struct setup *s = &w->plan->setup;
+	/* a drain of 50 ms has room for one way of a frame, state sync's 15 ms and an announcement
+	 */
+	bool near = s->delay_ns + s->jitter_ns + 4 * s->latency_hi_ns < 25 * NS_PER_MS;
+	bool calm = near && w->now > l->settle_at && l->lossy == 0 && o.known && o.open_min == 1 &&
 		    w->m[A].slow_gate_ns == 0 && w->m[B].slow_gate_ns == 0;
 
 	liveness_disturbed(w, SWITCH_NS);

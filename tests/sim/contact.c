@@ -65,7 +65,7 @@ contact_reads(const struct world *w, int node, const struct packet *p)
 }
 
 static void
-delivered(struct world *w, struct delivery *d)
+delivered(struct world *w, struct delivery *d, bool kept)
 {
 	int64_t limit = machine_interval_ns(w) * 5 / 2;
 
@@ -77,16 +77,19 @@ delivered(struct world *w, struct delivery *d)
 		d->run_began = w->now;
 	}
 	d->last = w->now;
-	d->recent[d->n++ % 16] = w->now;
+	if (kept)
+		d->recent[d->n++ % 16] = w->now;
 }
 
 void
 contact_arrived(struct world *w, int node, const struct packet *p)
 {
+	bool kept = w->m[node].paused == 0 || !w->m[node].deaf;
+
 	if (contact_reads(w, node, p))
-		delivered(w, &w->contact.read[p->from]);
+		delivered(w, &w->contact.read[p->from], kept);
 	if (!p->copy && w->m[node].up && p->life == w->m[p->from].life)
-		delivered(w, &w->contact.raw[p->from]);
+		delivered(w, &w->contact.raw[p->from], kept);
 }
 
 void

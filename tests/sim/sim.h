@@ -117,7 +117,7 @@ struct machine {
 /* Who could read whom, and what was delivered: the checkers' own book-keeping (contact.c). */
 struct delivery {
 	int64_t last;       /* real time, -1 = never */
-	int64_t recent[16]; /* the last ones, a ring */
+	int64_t recent[16]; /* a ring of the last ones that the NIC did not throw away */
 	unsigned n;
 	int64_t run_began; /* since when there was no gap of 2.5 intervals */
 	struct {

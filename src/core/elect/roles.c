@@ -128,6 +128,7 @@ elect_inactive(struct elect *e, const struct elect_in *in)
 {
 	enum rank_step step;
 	enum why why;
+	bool pause;
 
 	if (!in->enabled)
 		return go_alone(e, in, WHY_NOT_ENABLED);
@@ -142,7 +143,9 @@ elect_inactive(struct elect *e, const struct elect_in *in)
 	}
 	if (!peer_alive(in) || e->grant)
 		return false;
-	if (!instant_before(in->now, e->want_not_before) && should_want(e, in, &why, &step)) {
+	/* the pause spares an active peer; when nobody is active there is nothing to wait for */
+	pause = in->peer->role == ROLE_ACTIVE && instant_before(in->now, e->want_not_before);
+	if (!pause && should_want(e, in, &why, &step)) {
 		uint64_t top = e->term > e->term_floor ? e->term : e->term_floor;
 
 		e->want = (in->peer->want > top ? in->peer->want : top) + 1;
