@@ -296,7 +296,7 @@ liveness_command(struct world *w, int node, uint32_t id)
 	bool calm = near && w->now > l->settle_at && l->lossy == 0 && o.known && o.open_min == 1 &&
 		    w->m[A].slow_gate_ns == 0 && w->m[B].slow_gate_ns == 0;
 
-	liveness_disturbed(w, SWITCH_NS);
+	liveness_disturbed(w, SWITCH_NS + base_ns(w));
 	l->calm_switch = calm;
 	l->command_open = true;
 	l->command_at = w->now;

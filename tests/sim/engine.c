@@ -140,7 +140,9 @@ carry_out(struct world *w, int node, const struct action *a)
 		break;
 	case ACT_REPLY:
 		trace_line(w, TRACE_CHANGES, node, "reply", "%s",
-			a->reply.refusal < _REFUSE_MAX ? refusal_words[a->reply.refusal] : "?");
+			a->reply.refusal < _REFUSE_MAX && refusal_words[a->reply.refusal]
+				? refusal_words[a->reply.refusal]
+				: "?");
 		liveness_reply(w, node, a->reply.id, a->reply.refusal);
 		expect_replied(w, a->reply.refusal);
 		break;

@@ -206,7 +206,7 @@ settle_ns(const struct world *w, const struct step *s, int more)
 	int64_t a = liveness_after_start_ns(w, A, false), b = liveness_after_start_ns(w, B, false);
 
 	if (s->verb == DO_STOP)
-		return NS_PER_S; /* it hands over first */
+		return 2 * NS_PER_S; /* it tries to hand over for a second */
 	if (s->verb == DO_TIMERS)
 		return TIMERS_KNOWN_NS;
 	if (!up)

@@ -150,7 +150,7 @@ struct stats {
 	uint64_t became_active[_WHY_MAX], left_active[_WHY_MAX];
 	uint64_t exempt[_EXEMPT_MAX];
 	int64_t exempt_worst_ns[_EXEMPT_MAX];
-	uint64_t takeovers, switches, unclear;
+	uint64_t takeovers, switches;
 	int64_t takeover_worst_ns, takeover_sum_ns, switch_worst_ns, drain_worst_ns;
 	int64_t takeover_worst_intervals; /* in thousandths of the detection time */
 	uint64_t takeover_worst_seed;

@@ -35,7 +35,6 @@ stats_add(struct stats *to, const struct stats *s)
 	to->takeovers += s->takeovers;
 	to->takeover_sum_ns += s->takeover_sum_ns;
 	to->switches += s->switches;
-	to->unclear += s->unclear;
 	if (s->takeover_worst_intervals > to->takeover_worst_intervals) {
 		to->takeover_worst_intervals = s->takeover_worst_intervals;
 		to->takeover_worst_ns = s->takeover_worst_ns;
@@ -79,7 +78,4 @@ stats_print(const struct stats *s, FILE *f)
 		fprintf(f, "switches by command %llu, slowest %.1f ms, longest drain %.1f ms\n",
 			(unsigned long long)s->switches, ms(s->switch_worst_ns),
 			ms(s->drain_worst_ns));
-	if (s->unclear)
-		fprintf(f, "moments at which no outcome is laid down: %llu\n",
-			(unsigned long long)s->unclear);
 }
