@@ -126,12 +126,20 @@ send_setup(struct supervisor *s, enum proc proc, int fd)
 	return ipcsock_send(fd, msg, ipc_encode_plain(IPC_SETUP, msg, sizeof(msg)), fds, n);
 }
 
+static void
+close_pair(const int fds[2])
+{
+	for (int i = 0; i < 2; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
 /* A new socket between two children; each learns who is at the other end. */
 static void
 introduce(struct child *a, struct child *b)
 {
 	struct child *ends[2] = {a, b};
-	int fds[2], r;
+	int fds[2] = {-1, -1}, r;
 
 	if (!a->pid || !b->pid)
 		return;
@@ -146,8 +154,7 @@ introduce(struct child *a, struct child *b)
 	if (r < 0)
 		log_error("cannot join %s and %s: %s", role_name_of[a->proc], role_name_of[b->proc],
 			strerror(-r));
-	close(fds[0]);
-	close(fds[1]);
+	close_pair(fds);
 }
 
 static void
@@ -246,7 +253,7 @@ spawn(struct supervisor *s, enum proc proc)
 	struct child *c = &s->children[proc];
 	bool warm = c->started.ns != 0;
 	pid_t parent = getpid(), pid;
-	int fds[2], r;
+	int fds[2] = {-1, -1}, r;
 
 	r = ipcsock_pair(fds);
 	if (!r)
@@ -256,6 +263,7 @@ spawn(struct supervisor *s, enum proc proc)
 		exec_child(s, proc, fds[1], warm, parent);
 	if (pid < 0) {
 		log_error("cannot start %s: %s", role_name_of[proc], strerror(r ? -r : errno));
+		close_pair(fds);
 		loop_timer(&s->loop, &c->respawn, instant_add(loop_now(), RESPAWN_WAIT_NS));
 		return;
 	}

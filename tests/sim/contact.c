@@ -49,8 +49,8 @@ contact_born(struct world *w, int node)
 void
 contact_sent(const struct world *w, int node, struct packet *p)
 {
-	p->heard_life = w->contact.node[node].heard_life;
-	p->heard_challenge = w->contact.node[node].heard_challenge;
+	p->heard_life = w->contact.node[node].heard_life[p->port];
+	p->heard_challenge = w->contact.node[node].heard_challenge[p->port];
 	p->challenge = w->contact.node[node].challenge;
 	p->sealed_for = w->contact.node[node].peer;
 }
@@ -86,8 +86,14 @@ contact_arrived(struct world *w, int node, const struct packet *p)
 {
 	bool kept = w->m[node].paused == 0 || !w->m[node].deaf;
 
-	if (contact_reads(w, node, p))
-		delivered(w, &w->contact.read[p->from], kept);
+	struct delivery *read = &w->contact.read[p->from];
+	bool fresh = p->life != read->life || p->sent > read->newest;
+
+	if (contact_reads(w, node, p) && fresh) {
+		read->life = p->life;
+		read->newest = p->sent;
+		delivered(w, read, kept);
+	}
 	if (!p->copy && w->m[node].up && p->life == w->m[p->from].life)
 		delivered(w, &w->contact.raw[p->from], kept);
 }
@@ -99,8 +105,8 @@ contact_told(struct world *w, int node, const struct packet *p)
 
 	if (p->kind != FRAME_HELLO || contact_strangers(w))
 		return;
-	w->contact.node[node].heard_life = p->life;
-	w->contact.node[node].heard_challenge = p->challenge;
+	w->contact.node[node].heard_life[p->port] = p->life;
+	w->contact.node[node].heard_challenge[p->port] = p->challenge;
 	if (p->heard_life == m->life && p->heard_challenge == w->contact.node[node].challenge &&
 		w->contact.node[node].peer != p->life) {
 		w->contact.node[node].peer = p->life;

@@ -117,6 +117,8 @@ struct machine {
 /* Who could read whom, and what was delivered: the checkers' own book-keeping (contact.c). */
 struct delivery {
 	int64_t last;       /* real time, -1 = never */
+	int64_t newest;     /* sending time of the newest: what was said before it proves nothing */
+	unsigned life;      /* … of this process */
 	int64_t recent[16]; /* a ring of the last ones that the NIC did not throw away */
 	unsigned n;
 	int64_t run_began; /* since when there was no gap of 2.5 intervals */
@@ -128,7 +130,7 @@ struct delivery {
 
 struct contact {
 	struct {
-		unsigned heard_life, heard_challenge; /* newest hello that was told */
+		unsigned heard_life[PORTS], heard_challenge[PORTS]; /* newest hello told there */
 		unsigned challenge;
 		unsigned peer; /* life of the peer that it can read, 0 = none */
 	} node[2];

@@ -207,6 +207,8 @@ apply_record(struct world *w, struct peer *p, const struct sync_record *rec)
 		e->expires_ns = end;
 		break;
 	case SYNC_DESTROY:
+		if (senior)
+			return;
 		e->there = false;
 		break;
 	case SYNC_CONTROL:

@@ -182,7 +182,8 @@ elect_wanting(struct elect *e, const struct elect_in *in)
 	if (peer_gone(in))
 		return give_up(e, in, REFUSE_NONE); /* ROLE_INACTIVE goes on alone */
 	if (!peer_alive(in))
-		return false;
+		return instant_sub(in->now, e->since) >= WANT_TIMEOUT_NS &&
+		       give_up(e, in, REFUSE_TIMEOUT);
 	if (peer->grant == e->want && peer->role != ROLE_ACTIVE &&
 		(peer->grant_flushed || peer->role != ROLE_DRAINING)) {
 		e->term = e->want;
@@ -300,7 +301,7 @@ elect_draining(struct elect *e, const struct elect_in *in)
 	struct instant last = instant_max(in->last_unicast, e->drain_since);
 	bool taken = peer_alive(in) && in->peer->role == ROLE_ACTIVE && in->peer->term >= e->grant;
 
-	if (in->flushed_term >= e->grant || drained_ns >= FLUSH_TIMEOUT_NS)
+	if (in->flushed_term == e->grant || drained_ns >= FLUSH_TIMEOUT_NS)
 		e->grant_flushed = true;
 	if (taken && instant_sub(in->now, last) >= GATE_QUIET_MS * NS_PER_MS)
 		return become(e, in, ROLE_INACTIVE, WHY_DRAINED, RANK_EQUAL);

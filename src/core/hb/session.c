@@ -83,6 +83,10 @@ session_set_key(struct session *s, uint16_t cluster, const uint8_t key[CLUSTER_K
 		(uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3] | 1;
 	s->cluster = cluster;
 	forget_peer(s);
+	/* back to an earlier key must not mean back to earlier sessions: recordings of those exist
+	 */
+	s->me = random_u64(s);
+	s->challenge = random_u64(s);
 	sodium_memzero(master, sizeof(master));
 }
 

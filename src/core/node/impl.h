@@ -23,6 +23,9 @@ struct node_port {
 	struct instant heard;   /* last heartbeat of the twin, 0 = never */
 	struct instant alarmed; /* last complaint about frames here */
 	uint64_t n_heard, n_sent;
+	uint64_t heard_session, heard_challenge; /* of the newest hello here: what ours echoes */
+	bool hello_due;
+	struct instant last_hello;
 	uint32_t rtt_us;
 };
 
@@ -59,8 +62,7 @@ struct node {
 	bool hold_noted, conf_diff_noted;
 	struct node_port ports[IFACES_MAX];
 
-	struct instant links_changed, next_heartbeat, last_heartbeat, next_hello, last_hello;
-	bool hello_due;
+	struct instant links_changed, next_heartbeat, last_heartbeat, next_hello;
 	uint64_t beats;
 	struct claim published;
 	bool has_published;

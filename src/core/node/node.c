@@ -197,7 +197,7 @@ set_link(struct node *n, const struct event *ev, struct actions *out)
 	p->carrier = ev->link.carrier;
 	n->links_changed = ev->now;
 	if (p->carrier && !n->session.established)
-		n->hello_due = true; /* the first hello was said before any link was known */
+		p->hello_due = true; /* the first hello was said before any link was known */
 	if (p->carrier && n->elect.role == ROLE_ACTIVE)
 		node_announce_restart(n, ev->now);
 }

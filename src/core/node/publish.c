@@ -72,16 +72,24 @@ send_heartbeats(struct node *n, struct instant now, enum frame_kind kind, const 
 	}
 }
 
+/* Where one is due, or on every wire. At most one an interval on each, whoever asks. */
 static void
-send_hellos(struct node *n, struct actions *out)
+send_hellos(struct node *n, struct instant now, bool all, struct actions *out)
 {
 	for (unsigned i = 0; i < n->conf.n_ports; i++) {
 		uint8_t *buf = send_room(out, SESSION_HELLO_LEN);
+		struct node_port *p = &n->ports[i];
+		bool due = p->hello_due &&
+			   instant_sub(now, p->last_hello) >= n->conf.interval_ms * NS_PER_MS;
 
-		if (port_usable(n, i) && n->ports[i].full_rate && buf)
-			send_frame(n, out, i,
-				session_hello(
-					&n->session, FRAME_HELLO, n->conf.ports[i].index, buf));
+		if (!port_usable(n, i) || !p->full_rate || !buf || !(all || due))
+			continue;
+		n->session.heard_session = p->heard_session;
+		n->session.heard_challenge = p->heard_challenge;
+		send_frame(n, out, i,
+			session_hello(&n->session, FRAME_HELLO, n->conf.ports[i].index, buf));
+		p->hello_due = false;
+		p->last_hello = now;
 	}
 }
 
@@ -117,7 +125,7 @@ node_publish(struct node *n, struct instant now, bool tick, struct actions *out)
 	struct elect_in in = node_facts(n, now);
 	struct claim claim = elect_claim(&n->elect, &in);
 	bool due = tick && instant_reached(now, n->next_heartbeat);
-	bool first = n->session.established && !n->has_published;
+	bool first = n->session.established && !n->has_published, all;
 
 	if (due) {
 		n->beats++;
@@ -132,13 +140,10 @@ node_publish(struct node *n, struct instant now, bool tick, struct actions *out)
 		n->published = claim;
 		n->has_published = true;
 	}
-	if ((n->hello_due && instant_sub(now, n->last_hello) >= interval) ||
-		(!n->session.established && instant_reached(now, n->next_hello))) {
-		send_hellos(n, out);
-		n->hello_due = false;
-		n->last_hello = now;
+	all = !n->session.established && instant_reached(now, n->next_hello);
+	if (all)
 		n->next_hello = instant_add(now, HELLO_INTERVALS * interval);
-	}
+	send_hellos(n, now, all, out);
 }
 
 void
@@ -158,8 +163,10 @@ node_publish_deadline(const struct node *n)
 {
 	struct instant at = n->next_heartbeat;
 
-	if (n->hello_due)
-		at = instant_min(at, instant_add(n->last_hello, n->conf.interval_ms * NS_PER_MS));
+	for (unsigned i = 0; i < n->conf.n_ports; i++)
+		if (n->ports[i].hello_due && port_usable(n, i) && n->ports[i].full_rate)
+			at = instant_min(at, instant_add(n->ports[i].last_hello,
+						     n->conf.interval_ms * NS_PER_MS));
 	if (!n->session.established)
 		at = instant_min(at, n->next_hello);
 	return at;

@@ -35,8 +35,8 @@ refuse(struct node *n, enum frame_reject r, const struct frame_header *h, const 
 		alarm_port(n, port, NOTE_WIRING, ev->now, h->index, out);
 		break;
 	case REJECT_SESSION:
-		n->hello_due =
-			true; /* the peer does not know that this process is new, or the reverse */
+		/* the peer does not know that this process is new, or the reverse */
+		n->ports[port].hello_due = true;
 		break;
 	case FRAME_OK:
 	case REJECT_TRUNCATED:
@@ -109,7 +109,7 @@ believe(struct node *n, const struct event *ev, const struct frame_header *h,
 {
 	struct instant heard = instant_add(ev->now, -ev->frame.age_ns);
 	struct node_port *p = &n->ports[ev->frame.port];
-	bool goodbye = h->kind == FRAME_GOODBYE;
+	bool goodbye = h->kind == FRAME_GOODBYE, fresh = instant_before(n->peer.sent, hb->sent);
 
 	n->heard++;
 	p->n_heard++;
@@ -122,7 +122,7 @@ believe(struct node *n, const struct event *ev, const struct frame_header *h,
 		note_one_way(n, ev->frame.port, ev->now, out);
 	}
 	fall_into_step(n, ev->now, &hb->claim);
-	if (instant_before(n->peer.sent, hb->sent)) {
+	if (fresh) {
 		n->peer.sent = hb->sent;
 		n->peer.sent_heard = heard;
 	}
@@ -135,6 +135,8 @@ believe(struct node *n, const struct event *ev, const struct frame_header *h,
 	}
 	if (n->peer.goodbye)
 		return; /* a straggler that left before the goodbye */
+	if (!fresh)
+		return; /* said before what was heard already: a slow wire is no sign of life */
 	detect_heard(&n->detect, ev->now, ev->frame.age_ns);
 	n->peer.quiet = false;
 	if (n->peer.state != PEER_ALIVE) {
@@ -152,19 +154,25 @@ static enum frame_reject
 receive_hello(
 	struct node *n, const struct event *ev, const struct frame_header *h, struct actions *out)
 {
+	struct node_port *p = &n->ports[ev->frame.port];
 	enum session_news news = SESSION_NOTHING;
 	enum frame_reject r;
 
 	r = session_open_hello(&n->session, h, ev->frame.data, &news);
 	if (r != FRAME_OK)
 		return r;
+	if (h->index != n->conf.ports[ev->frame.port].index)
+		return REJECT_WIRING;
+	/* answered on its own wire: old hellos that somebody plays there spoil that wire only */
+	p->heard_session = n->session.heard_session;
+	p->heard_challenge = n->session.heard_challenge;
 	switch (news) {
 	case SESSION_NEW_PEER:
 		peer_restarted(n, ev->now, out);
-		n->hello_due = true;
+		p->hello_due = true;
 		break;
 	case SESSION_ANSWER:
-		n->hello_due = true;
+		p->hello_due = true;
 		break;
 	case SESSION_NOTHING:
 		break;

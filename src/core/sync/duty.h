@@ -102,11 +102,14 @@ duty_send(const struct duty *d)
 	return d->part == SYNC_ACTIVE && d->session && !d->put_term;
 }
 
-/* What the peer sends is older than what happens here: my own table wins. */
+/*
+ * Who is active knows better than any peer what passes him: his own table wins, whatever terms say.
+ * The other one may be draining, hanging with a closed gate, or the loser of a conflict.
+ */
 static inline bool
 duty_senior(const struct duty *d)
 {
-	return d->part == SYNC_ACTIVE && d->peer_term < d->term;
+	return d->part == SYNC_ACTIVE;
 }
 
 /* State and progress; the caller fills in the figures that are not duty's. */

@@ -162,6 +162,8 @@ after_round(void *arg, struct instant now)
 		}
 		engine_step(e, &tick);
 	}
+	if (e->configured && e->linkwatch_fd.fd < 0)
+		engine_wire_watch(e); /* no memory, no descriptor: blind until it works */
 	if (e->announcing)
 		engine_announce_more(e);
 	if (e->sync_part_pending)

@@ -14,8 +14,8 @@
 #include "sys/packet.h"
 
 #define ENGINE_PRIORITY   50
-#define ENGINE_RCVBUF     (128 << 10) /* small enough to be read whole within one budget */
-#define ENGINE_BUDGET     256         /* frames a port in one window: a flood stays on its wire */
+#define ENGINE_RCVBUF     (64 << 10) /* doubled by the kernel: some 170 frames, within a budget */
+#define ENGINE_BUDGET     256        /* frames a port in one window: a flood stays on its wire */
 #define ENGINE_BUDGET_NS  (10 * NS_PER_MS)
 #define ENGINE_PUBLISH_NS (100 * NS_PER_MS)
 
@@ -30,8 +30,9 @@ struct engine_port {
 	bool carrier, tw_up;
 	bool seen, tw_seen; /* in the dump under way */
 	uint8_t shared_mac[6];
-	unsigned budget; /* frames that may still be read in this window */
-	bool asleep;     /* budget spent: not polled until the window ends */
+	struct instant looked; /* when the socket was last read */
+	unsigned budget;       /* frames that may still be read in this window */
+	bool asleep;           /* budget spent: not polled until the window ends */
 };
 
 struct engine {

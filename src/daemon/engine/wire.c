@@ -37,16 +37,17 @@ read_port(struct engine *e, uint16_t port)
 {
 	struct engine_port *p = &e->ports[port];
 	struct packet_in in[PACKET_BATCH];
-	struct instant last_look = e->now;
+	struct instant last_look = p->looked;
 
 	while (p->budget > 0) {
 		unsigned want = p->budget < PACKET_BATCH ? p->budget : PACKET_BATCH;
 		int n = packet_recv(&p->sock, in, want);
 		struct instant wall;
 
+		p->looked = loop_now();
 		if (n <= 0)
 			return; /* empty, or down: the link watch will tell */
-		e->now = loop_now();
+		e->now = p->looked;
 		wall = realtime_now();
 		for (int i = 0; i < n; i++) {
 			struct event ev = {.kind = EV_FRAME,
@@ -133,6 +134,7 @@ open_port(struct engine *e, uint16_t i)
 	p->fd.fn = on_frames;
 	p->fd.arg = p;
 	p->budget = ENGINE_BUDGET;
+	p->looked = e->now;
 	if (loop_add_fd(&e->loop, &p->fd, p->sock.fd, EPOLLIN) < 0)
 		packet_close(&p->sock);
 }

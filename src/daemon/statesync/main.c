@@ -234,6 +234,8 @@ take_part(struct statesync *s, const uint8_t *msg, size_t len, struct instant no
 
 	if (!ipc_decode_sync_part(msg, len, &m))
 		return;
+	if (s->enabled && s->part == SYNC_ACTIVE && m.part == SYNC_STANDBY)
+		feed_events(s, now, true); /* the last that happened here, before listening ends */
 	keep_part(s, m.part, now);
 	s->part = m.part;
 	duty_part(&s->duty, m.part, m.term);

@@ -183,12 +183,19 @@ sink_flush(struct sink *a)
 	a->n = 0;
 }
 
-/* In a newer term of mine the peer's word only adds. False: nothing to do. */
+/*
+ * While this node is active the peer's word only adds. What ended there may live here: a node whose
+ * gate is closed sees flows time out that pass here. False: nothing to do.
+ */
 static bool
 senior_wants(struct sink *a, enum sync_kind kind, const struct flow *f)
 {
 	struct flow mine;
 
+	if (kind == SYNC_DESTROY) {
+		a->count.ignored++;
+		return false;
+	}
 	if (kind != SYNC_UPDATE)
 		return true;
 	sink_flush(a); /* the question must see what was queued */
