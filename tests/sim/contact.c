@@ -87,11 +87,11 @@ contact_arrived(struct world *w, int node, const struct packet *p)
 	bool kept = w->m[node].paused == 0 || !w->m[node].deaf;
 
 	struct delivery *read = &w->contact.read[p->from];
-	bool fresh = p->life != read->life || p->sent > read->newest;
+	bool fresh = p->life != read->life || p->said > read->newest;
 
 	if (contact_reads(w, node, p) && fresh) {
 		read->life = p->life;
-		read->newest = p->sent;
+		read->newest = p->said;
 		delivered(w, read, kept);
 	}
 	if (!p->copy && w->m[node].up && p->life == w->m[p->from].life)

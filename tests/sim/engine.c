@@ -221,6 +221,7 @@ step(struct world *w, int node, struct event *ev)
 	struct machine *m = &w->m[node];
 
 	ev->now.ns = simclock_at(&m->clock, w->now);
+	m->stepped = w->now;
 	m->actions.n = 0;
 	m->actions.n_bytes = 0;
 	node_step(m->core, ev, &m->actions);

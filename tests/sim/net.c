@@ -98,7 +98,8 @@ net_send(struct world *w, int from, unsigned port, const uint8_t *data, size_t l
 		.kind = data[3], /* frame.h */
 		.len = (uint16_t)len,
 		.life = w->m[from].life,
-		.sent = w->now};
+		.sent = w->now,
+		.said = w->m[from].stepped};
 	int64_t delay = w->plan->setup.delay_ns + l->delay_ns +
 			prng_range(&l->random, 0, w->plan->setup.jitter_ns);
 	bool lost = chance(l, l->loss), again = chance(l, l->duplicate);

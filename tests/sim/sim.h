@@ -27,6 +27,7 @@ struct packet {
 	unsigned challenge;
 	unsigned sealed_for; /* process that can read it */
 	int64_t sent;
+	int64_t said;    /* when the step was that made it: a stall may lie between the two */
 	int64_t arrived; /* receiver's clock */
 	uint8_t bytes[PACKET_BYTES];
 };
@@ -112,12 +113,13 @@ struct machine {
 	bool forced;
 	struct node_status status;
 	uint64_t ticks, frames_sent;
+	int64_t stepped; /* real time of the last step */
 };
 
 /* Who could read whom, and what was delivered: the checkers' own book-keeping (contact.c). */
 struct delivery {
 	int64_t last;       /* real time, -1 = never */
-	int64_t newest;     /* sending time of the newest: what was said before it proves nothing */
+	int64_t newest;     /* when the newest was said: what was said before it proves nothing */
 	unsigned life;      /* … of this process */
 	int64_t recent[16]; /* a ring of the last ones that the NIC did not throw away */
 	unsigned n;
