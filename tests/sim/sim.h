@@ -27,6 +27,7 @@ struct packet {
 	unsigned challenge;
 	unsigned sealed_for; /* process that can read it */
 	int64_t sent;
+	uint64_t step;   /* number of the sender's step that made it */
 	int64_t said;    /* when the step was that made it: a stall may lie between the two */
 	int64_t arrived; /* receiver's clock */
 	uint8_t bytes[PACKET_BYTES];
@@ -112,7 +113,7 @@ struct machine {
 	uint64_t term;
 	bool forced;
 	struct node_status status;
-	uint64_t ticks, frames_sent;
+	uint64_t ticks, frames_sent, steps;
 	int64_t stepped; /* real time of the last step */
 };
 
