@@ -228,7 +228,6 @@ step(struct world *w, int node, struct event *ev)
 	node_check_invariants(m->core);
 	assert(m->actions.n <= ACTIONS_MAX);
 	w->stats.steps++;
-	m->steps++;
 	m->busy = true;
 	m->action = 0;
 	m->paid = false;

@@ -41,9 +41,12 @@ gate_store(struct world *w, int node, int64_t open_until, int64_t drain_until)
 		return;
 	trace_line(w, TRACE_CHANGES, node, "gate", "%s -> %s", position_words[before],
 		position_words[after]);
-	if (after == GATE_OPEN) {
+	/* a renewal that comes late opens a gate that had lapsed meanwhile, but nobody decided to
+	 * open */
+	if (after == GATE_OPEN && m->gate.role_since != m->status.role_since.ns) {
 		m->gate.opened = w->now;
 		m->gate.decided = w->now - (simclock_at(&m->clock, w->now) - m->status.now.ns);
+		m->gate.role_since = m->status.role_since.ns;
 	}
 	if (after == GATE_DRAINING) {
 		m->gate.drain_stored = w->now;

@@ -135,6 +135,7 @@ machine_start(struct world *w, int node, bool warm)
 	if (!warm)
 		m->syncer = (struct syncer){.lost = m->syncer.lost};
 	gate_store(w, node, 0, 0);
+	m->gate.role_since = -1;
 	safety_born(w, node);
 	trace_line(w, TRACE_CHANGES, node, "start", "%s", warm ? "warm" : "cold");
 	m->boot_left = 1 + w->plan->setup.n_ports;

@@ -27,7 +27,6 @@ struct packet {
 	unsigned challenge;
 	unsigned sealed_for; /* process that can read it */
 	int64_t sent;
-	uint64_t step;   /* number of the sender's step that made it */
 	int64_t said;    /* when the step was that made it: a stall may lie between the two */
 	int64_t arrived; /* receiver's clock */
 	uint8_t bytes[PACKET_BYTES];
@@ -56,6 +55,7 @@ struct gate {
 	int64_t open_end, drain_end;     /* the same in real time, as things stand */
 	int64_t last_unicast;            /* node's clock; 0 = none while draining */
 	int64_t opened, decided; /* real time of the store that opened it; of the step before */
+	int64_t role_since;      /* node's clock: of the role that opened it */
 	int64_t drain_stored;    /* real time of the store that began draining, 0 = not */
 };
 
@@ -113,7 +113,7 @@ struct machine {
 	uint64_t term;
 	bool forced;
 	struct node_status status;
-	uint64_t ticks, frames_sent, steps;
+	uint64_t ticks, frames_sent;
 	int64_t stepped; /* real time of the last step */
 };
 
