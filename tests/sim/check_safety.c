@@ -99,6 +99,9 @@ excused_by_network(struct world *w, int64_t since)
 	const struct delivery *to_later = &c->read[!later], *to_first = &c->read[later];
 	int64_t detection = machine_least_detection_ns(w), last;
 
+	/* a process that has not met the other one yet knows its own times only */
+	if (c->node[later].peer == 0)
+		detection = w->m[later].conf.failover_ms * NS_PER_MS;
 	/* what came between the decision and its store could not be known */
 	if (since == w->m[later].gate.opened)
 		since = w->m[later].gate.decided;

@@ -51,7 +51,7 @@ rd_enum(struct rd *r, unsigned max)
 int
 ipc_type(const uint8_t *msg, size_t len)
 {
-	if (len < 2 || msg[0] != IPC_VERSION || msg[1] < IPC_SETUP || msg[1] > IPC_ADDRESSES)
+	if (len < 2 || msg[0] != IPC_VERSION || msg[1] < IPC_SETUP || msg[1] > IPC_CLOSE)
 		return -1;
 	return msg[1];
 }

@@ -29,6 +29,7 @@ enum ipc_type {
 	IPC_SYNC_PART,   /* engine → statesync: struct ipc_sync_part */
 	IPC_SYNC_REPORT, /* statesync → engine: struct sync_report */
 	IPC_ADDRESSES,   /* config → engine, before IPC_HA_CONF: what to announce */
+	IPC_CLOSE, /* engine → config: close the descriptor beside it, that may take a while */
 };
 
 struct ipc_link {

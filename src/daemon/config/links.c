@@ -155,7 +155,7 @@ links_message(struct config *c, enum proc p, const uint8_t *msg, size_t len, int
 		return;
 	}
 	if (fd >= 0)
-		close(fd);
+		close(fd); /* all that IPC_CLOSE asks for */
 	if (p == PROC_ENGINE && type == IPC_REPLY && ipc_decode_reply(msg, len, &reply))
 		config_reply(c, reply.id, reply.refusal);
 }

@@ -22,16 +22,18 @@ engine_step(struct engine *e, struct event *ev)
 static void
 take_conf(struct engine *e, const uint8_t *msg, size_t len)
 {
-	static struct ha_conf conf;
+	static struct ha_conf conf, old;
 	struct event ev = {.kind = EV_CONF, .conf = &e->conf};
 
 	if (!ipc_decode_ha_conf(msg, len, &conf))
 		return;
 	if (e->configured && memcmp(&conf, &e->conf, sizeof(conf)) == 0)
 		return; /* config was restarted and found nothing new */
+	old = e->conf;
 	e->conf = conf;
+	engine_wire_configure(e, &old);
 	sodium_memzero(conf.key, sizeof(conf.key));
-	engine_wire_configure(e);
+	sodium_memzero(old.key, sizeof(old.key));
 	e->configured = true;
 	engine_step(e, &ev);
 	engine_wire_watch(e); /* its dump tells every link */

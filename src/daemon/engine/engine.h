@@ -63,7 +63,7 @@ void engine_step(struct engine *e, struct event *ev);
 
 /* wire.c: sockets and links */
 void engine_wire_init(struct engine *e);
-void engine_wire_configure(struct engine *e);
+void engine_wire_configure(struct engine *e, const struct ha_conf *old);
 void engine_wire_poll(struct engine *e);   /* reads every socket once more, within the budgets */
 void engine_wire_window(struct engine *e); /* a new budget for everybody, when its time has come */
 int engine_wire_watch(struct engine *e);   /* opens the link watch; 0 or -errno */

@@ -6,6 +6,7 @@
 #include <time.h>
 #include "core/hb/frame.h"
 #include "daemon/engine/engine.h"
+#include "sys/ipcsock.h"
 
 static struct instant
 realtime_now(void)
@@ -105,11 +106,26 @@ engine_wire_window(struct engine *e)
 	}
 }
 
+/*
+ * The last close of a packet socket waits in the kernel until every processor has let go of it,
+ * tens of milliseconds at worst. Config has the time. Without it this process waits.
+ */
+static void
+let_config_close(struct engine *e, int fd)
+{
+	uint8_t msg[16];
+
+	if (e->links[PROC_CONFIG].fd >= 0)
+		ipcsock_send(e->links[PROC_CONFIG].fd, msg,
+			ipc_encode_plain(IPC_CLOSE, msg, sizeof(msg)), &fd, 1);
+}
+
 static void
 close_port(struct engine *e, struct engine_port *p)
 {
 	if (p->sock.fd >= 0) {
 		loop_del_fd(&e->loop, &p->fd);
+		let_config_close(e, p->sock.fd);
 		packet_close(&p->sock);
 	}
 	p->asleep = false;
@@ -268,17 +284,59 @@ engine_wire_init(struct engine *e)
 	e->linkwatch_fd.fd = -1;
 }
 
-void
-engine_wire_configure(struct engine *e)
+static bool
+same_port(const struct ha_port *a, const struct ha_port *b)
 {
-	struct conf_ha ha = {
-		.cluster_id = e->conf.cluster_id, .unique_shared_mac = e->conf.unique_shared_mac};
+	return a->index == b->index && strcmp(a->dev, b->dev) == 0 && strcmp(a->name, b->name) == 0;
+}
 
-	for (unsigned i = 0; i < IFACES_MAX; i++) {
-		close_port(e, &e->ports[i]);
-		e->ports[i].ifindex = e->ports[i].tw_ifindex = 0;
-		e->ports[i].carrier = e->ports[i].tw_up = false;
-		if (i < e->conf.n_ports)
-			conf_shared_mac(&ha, e->conf.ports[i].index, false, e->ports[i].shared_mac);
+/* What was known of the port under its old number. */
+static void
+remember_port(struct engine_port *p, const struct ha_port *c, const struct ha_conf *old,
+	const struct engine_port *before)
+{
+	for (unsigned j = 0; j < old->n_ports; j++) {
+		if (!same_port(c, &old->ports[j]))
+			continue;
+		p->ifindex = before[j].ifindex;
+		p->tw_ifindex = before[j].tw_ifindex;
+		p->carrier = before[j].carrier;
+		p->tw_up = before[j].tw_up;
+	}
+}
+
+/*
+ * Ports that stay keep their socket and what is known of their links: a configuration that changes
+ * something else must not look like a cable that was pulled.
+ */
+void
+engine_wire_configure(struct engine *e, const struct ha_conf *old)
+{
+	static struct engine_port before[IFACES_MAX];
+	const struct ha_conf *new = &e->conf;
+	struct conf_ha ha = {
+		.cluster_id = new->cluster_id, .unique_shared_mac = new->unique_shared_mac};
+	bool same_wire = old->enabled == new->enabled && old->ethertype == new->ethertype &&
+			 old->cluster_id == new->cluster_id;
+
+	memcpy(before, e->ports, sizeof(before));
+	for (uint16_t i = 0; i < IFACES_MAX; i++) {
+		struct engine_port *p = &e->ports[i];
+		bool kept =
+			i < old->n_ports &&
+			i < new->n_ports &&same_wire &&same_port(&new->ports[i], &old->ports[i]) &&
+			new->ports[i].heartbeats == old->ports[i].heartbeats;
+
+		if (i < new->n_ports)
+			conf_shared_mac(&ha, new->ports[i].index, false, p->shared_mac);
+		if (kept)
+			continue;
+		close_port(e, p);
+		p->ifindex = p->tw_ifindex = 0;
+		p->carrier = p->tw_up = false;
+		if (i < new->n_ports) {
+			remember_port(p, &new->ports[i], old, before);
+			open_port(e, i);
+		}
 	}
 }
