@@ -259,7 +259,9 @@ machine_pause(struct world *w, int node, int more, bool deaf)
 		ring_empty(w, m);
 	}
 	gate_refresh(w, node);
-	liveness_disturbed(w, 0);
+	/* one that was still listening goes on from where its clock stood */
+	liveness_disturbed(
+		w, m->role == ROLE_SILENT ? liveness_after_start_ns(w, node, m->warm) : 0);
 	engine_resume(w, node);
 	engine_arrived(w, node);
 }
