@@ -33,7 +33,7 @@ unit: build ## unit tests alone; T=NAME for one program
 	@meson test -C $(BUILD) --print-errorlogs $(or $(T),--suite unit)
 
 sim: build ## the simulator; SEED=n replays one seed with its trace
-	@meson test -C $(BUILD) --print-errorlogs --suite sim $(if $(SEED),--test-args '--seed $(SEED) --trace' -v)
+	@$(if $(SEED),$(BUILD)/tests/sim/sim --seed $(SEED) --trace,meson test -C $(BUILD) --print-errorlogs --suite sim)
 
 fuzz: setup ## libFuzzer: T=TARGET (default all), SECS=60 for each
 	@scripts/fuzz '$(T)' '$(or $(SECS),60)'
