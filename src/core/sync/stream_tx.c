@@ -366,13 +366,23 @@ find_lost(struct stream *s)
 	}
 }
 
-/* The sequence numbers of an ACK lie within what has been sent. */
+/*
+ * What an ACK names lies between what was applied before and what has been sent. Distances from
+ * `una` are compared, without a sign: differences of differences would wrap around.
+ */
 static bool
 ack_sane(const struct stream_tx *t, uint32_t applied, uint32_t received)
 {
-	uint32_t sent = t->next - 1;
+	uint32_t n_applied = applied + 1 - t->una, n_received = received + 1 - t->una;
 
-	return (int32_t)(sent - received) >= 0 && (int32_t)(received - applied) >= 0;
+	return n_applied <= n_received && n_received <= t->next - t->una;
+}
+
+/* So do its ranges, which come after what was received in order. */
+static bool
+range_sane(const struct stream_tx *t, uint32_t from, uint32_t to)
+{
+	return from - t->una <= to - t->una && to - t->una <= t->next - t->una;
 }
 
 bool
@@ -391,19 +401,17 @@ stream_take_ack(struct stream *s, struct instant now, const uint8_t *payload, si
 	s->count.acks_received++;
 	if (epoch != t->epoch) /* of an earlier stream, or the peer has not heard of this one */
 		return true;
+	if ((int32_t)(applied + 1 - t->una) < 0)
+		return true; /* an older ACK that was overtaken */
 	if (!ack_sane(t, applied, received))
 		return false;
-	if ((int32_t)(applied - (t->una - 1)) < 0)
-		return true; /* an older ACK that was overtaken */
 	t->window = window;
 	take_echo(t, now, stamp, age);
-	if ((int32_t)(received - t->una) >= 0)
-		progress |= mark_received(s, t->una, received + 1);
+	progress |= mark_received(s, t->una, received + 1);
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t from = received + rd_u16(&r), to = from + rd_u16(&r);
 
-		if ((int32_t)(from - t->una) < 0 || (int32_t)(to - from) < 0 ||
-			(int32_t)(t->next - to) < 0)
+		if (!range_sane(t, from, to))
 			return false;
 		progress |= mark_received(s, from, to);
 	}
