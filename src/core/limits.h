@@ -6,6 +6,7 @@
 #define IFACE_NAME_MAX  13  /* object name with NUL: "tw-" and 12 bytes make IFNAMSIZ */
 #define DEV_NAME_MAX    16  /* IFNAMSIZ */
 #define FULL_RATE_PATHS 8   /* interfaces with a heartbeat in every interval */
+#define MONITORS_MAX    64  /* LinkMonitor objects of one configuration: bits of struct health */
 #define CLUSTER_KEY_LEN 32
 #define FRAME_MAX       1500 /* Ethernet payload of any frame of ours */
 

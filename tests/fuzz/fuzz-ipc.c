@@ -31,6 +31,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	TRY(link, struct ipc_link);
 	TRY(shutdown, struct ipc_shutdown);
 	TRY(ha_conf, struct ha_conf);
+	TRY(health, struct health);
 	TRY(command, struct ipc_command);
 	TRY(reply, struct ipc_reply);
 	TRY(sync_conf, struct ipc_sync_conf);

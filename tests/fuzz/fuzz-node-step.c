@@ -229,6 +229,8 @@ tell_other(struct bench *b, enum event_kind kind)
 		ev.link.present = k & 64;
 		ev.link.carrier = k & 128;
 		ev.link.ready = k & 32;
+		ev.link.members = k & 16 ? 4 : 0;
+		ev.link.members_up = k & 16 ? k % 5 : 0;
 		break;
 	case EV_CONF:
 		configure(b);
@@ -244,6 +246,11 @@ tell_other(struct bench *b, enum event_kind kind)
 		ev.sync.percent = k % 101;
 		ev.sync.flows = k;
 		ev.sync.flushed_term = term(b);
+		break;
+	case EV_HEALTH:
+		memset(ev.health.value, k % 102 <= 100 ? k % 102 : HEALTH_UNKNOWN,
+			sizeof(ev.health.value));
+		ev.health.monitors_lost = number(b, 5);
 		break;
 	case EV_GATE:
 		ev.last_unicast.ns = b->now.ns - (int64_t)k * NS_PER_MS;

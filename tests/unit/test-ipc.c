@@ -30,7 +30,9 @@ test_ha_conf(void **state)
 		.revision = 42,
 		.hash = {1, 2, 3, 4, 5, 6, 7, 8},
 		.key = {9, 9, 9},
-		.n_ports = IFACES_MAX};
+		.n_ports = IFACES_MAX,
+		.lacp_members_weight = true,
+		.n_monitors = MONITORS_MAX};
 	for (unsigned i = 0; i < IFACES_MAX; i++) {
 		memcpy(in.ports[i].name, "abcdefghijkl", 13);
 		memcpy(in.ports[i].dev, "enp0s31f6.1234x", 16);
@@ -39,6 +41,11 @@ test_ha_conf(void **state)
 		in.ports[i].heartbeats = i % 2;
 		in.ports[i].sync = i == 0;
 	}
+	for (unsigned i = 0; i < MONITORS_MAX; i++)
+		in.monitors[i] = (struct ha_monitor){.name = "abcdefghijkl",
+			.index = (uint16_t)i,
+			.weight = 9999,
+			.ping_ms = 60000};
 	len = ipc_encode_ha_conf(&in, buf, sizeof(buf));
 	assert_true(len > 0);
 	assert_int_equal(ipc_type(buf, len), IPC_HA_CONF);
@@ -89,6 +96,7 @@ test_small_messages(void **state)
 	struct sync_report report = {
 		.state = SYNC_SYNCED, .percent = 100, .flows = 5, .flushed_term = 3};
 	struct ipc_shutdown shut = {.seconds = 9};
+	struct health health = {.value = {100, HEALTH_UNKNOWN, 50}, .monitors_lost = 1};
 	size_t len;
 
 	len = ipc_encode_link(&link, buf, sizeof(buf));
@@ -110,6 +118,12 @@ test_small_messages(void **state)
 	assert_true(ipc_decode_sync_report(buf, len, &report) && report.flushed_term == 3);
 	buf[3] = 101; /* per cent */
 	assert_false(ipc_decode_sync_report(buf, len, &report));
+	len = ipc_encode_health(&health, buf, sizeof(buf));
+	health.monitors_lost = 0;
+	assert_true(ipc_decode_health(buf, len, &health) && health.monitors_lost == 1 &&
+		    health.value[HEALTH_TPM] == HEALTH_UNKNOWN);
+	buf[2] = 101; /* per cent */
+	assert_false(ipc_decode_health(buf, len, &health));
 	len = ipc_encode_shutdown(&shut, buf, sizeof(buf));
 	assert_true(ipc_decode_shutdown(buf, len, &shut) && shut.seconds == 9);
 	buf[0] = IPC_VERSION + 1;

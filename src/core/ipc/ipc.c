@@ -131,6 +131,15 @@ ipc_encode_ha_conf(const struct ha_conf *m, uint8_t *buf, size_t size)
 		wr_u8(&w, m->ports[i].sync);
 		wr_u8(&w, m->ports[i].heartbeats);
 	}
+	wr_u8(&w, m->lacp_members_weight);
+	wr_u8(&w, m->failover_members_weight);
+	wr_u16(&w, m->n_monitors);
+	for (unsigned i = 0; i < m->n_monitors; i++) {
+		wr_str(&w, m->monitors[i].name);
+		wr_u16(&w, m->monitors[i].index);
+		wr_u16(&w, m->monitors[i].weight);
+		wr_u32(&w, m->monitors[i].ping_ms);
+	}
 	return finish(&w);
 }
 
@@ -167,6 +176,17 @@ ipc_decode_ha_conf(const uint8_t *msg, size_t len, struct ha_conf *out)
 		out->ports[i].weight = rd_u16(&r);
 		out->ports[i].sync = rd_bool(&r);
 		out->ports[i].heartbeats = rd_bool(&r);
+	}
+	out->lacp_members_weight = rd_bool(&r);
+	out->failover_members_weight = rd_bool(&r);
+	out->n_monitors = rd_u16(&r);
+	if (r.bad || out->n_monitors > MONITORS_MAX)
+		return false;
+	for (unsigned i = 0; i < out->n_monitors; i++) {
+		rd_str(&r, out->monitors[i].name, sizeof(out->monitors[i].name));
+		out->monitors[i].index = rd_u16(&r);
+		out->monitors[i].weight = rd_u16(&r);
+		out->monitors[i].ping_ms = rd_u32(&r);
 	}
 	return rd_done(&r);
 }
@@ -362,5 +382,30 @@ ipc_decode_addresses(const uint8_t *msg, size_t len, struct ipc_addresses *out)
 			return false;
 		rd_bytes(&r, out->a[i].addr.b, sizeof(out->a[i].addr.b));
 	}
+	return rd_done(&r);
+}
+
+size_t
+ipc_encode_health(const struct health *m, uint8_t *buf, size_t size)
+{
+	struct wr w = begin(IPC_HEALTH, buf, size);
+
+	wr_bytes(&w, m->value, sizeof(m->value));
+	wr_u64(&w, m->monitors_lost);
+	return finish(&w);
+}
+
+bool
+ipc_decode_health(const uint8_t *msg, size_t len, struct health *out)
+{
+	struct rd r;
+
+	if (!open_msg(&r, IPC_HEALTH, msg, len))
+		return false;
+	rd_bytes(&r, out->value, sizeof(out->value));
+	for (unsigned i = 0; i < _HEALTH_MAX; i++)
+		if (out->value[i] > 100 && out->value[i] != HEALTH_UNKNOWN)
+			return false;
+	out->monitors_lost = rd_u64(&r);
 	return rd_done(&r);
 }

@@ -29,6 +29,7 @@ enum ipc_type {
 	IPC_SYNC_PART,   /* engine → statesync: struct ipc_sync_part */
 	IPC_SYNC_REPORT, /* statesync → engine: struct sync_report */
 	IPC_ADDRESSES,   /* config → engine, before IPC_HA_CONF: what to announce */
+	IPC_HEALTH,      /* probe → engine: struct health */
 	IPC_CLOSE, /* engine → config: close the descriptor beside it, that may take a while */
 };
 
@@ -99,6 +100,7 @@ size_t ipc_encode_reply(const struct ipc_reply *m, uint8_t *buf, size_t size);
 size_t ipc_encode_sync_conf(const struct ipc_sync_conf *m, uint8_t *buf, size_t size);
 size_t ipc_encode_sync_part(const struct ipc_sync_part *m, uint8_t *buf, size_t size);
 size_t ipc_encode_sync_report(const struct sync_report *m, uint8_t *buf, size_t size);
+size_t ipc_encode_health(const struct health *m, uint8_t *buf, size_t size);
 size_t ipc_encode_addresses(const struct ipc_addresses *m, uint8_t *buf, size_t size);
 
 bool ipc_decode_link(const uint8_t *msg, size_t len, struct ipc_link *out);
@@ -109,4 +111,5 @@ bool ipc_decode_reply(const uint8_t *msg, size_t len, struct ipc_reply *out);
 bool ipc_decode_sync_conf(const uint8_t *msg, size_t len, struct ipc_sync_conf *out);
 bool ipc_decode_sync_part(const uint8_t *msg, size_t len, struct ipc_sync_part *out);
 bool ipc_decode_sync_report(const uint8_t *msg, size_t len, struct sync_report *out);
+bool ipc_decode_health(const uint8_t *msg, size_t len, struct health *out);
 bool ipc_decode_addresses(const uint8_t *msg, size_t len, struct ipc_addresses *out);

@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "core/node/conf.h"
 #include "core/node/notes.h"
+#include "core/quality/health.h"
 
 enum event_kind {
 	EV_TICK,    /* the deadline was reached; every frame that had arrived was told before */
@@ -16,6 +17,7 @@ enum event_kind {
 	EV_CONF,    /* a configuration, the first or a new one */
 	EV_COMMAND, /* an operator asks */
 	EV_SYNC,    /* state sync reports */
+	EV_HEALTH,  /* the probes report: disks, fans, LinkMonitors, … */
 	EV_GATE,    /* while draining: when the gate last saw a unicast frame */
 	EV_STOP,    /* SIGTERM: hand over, then say ACT_EXIT */
 };
@@ -48,6 +50,8 @@ struct event {
 			uint16_t port;
 			bool present, carrier;
 			bool ready; /* its tw-* is up; always true of a sync interface */
+			uint8_t members, members_up; /* of an aggregate whose members weigh (S151);
+							0 = none */
 		} link;
 		const struct ha_conf *conf;
 		struct {
@@ -56,6 +60,7 @@ struct event {
 			bool force;  /* CMD_ACTIVATE, CMD_DEACTIVATE: even to an unfit node */
 		} command;
 		struct sync_report sync;
+		struct health health;
 		struct instant last_unicast; /* EV_GATE */
 	};
 };

@@ -70,6 +70,7 @@ struct node {
 	unsigned announce_step; /* next of the schedule; ANNOUNCE_STEPS = done */
 	struct instant announce_base, announce_next;
 
+	struct health health;
 	struct sync_report sync;
 	bool sync_reported;
 	enum sync_part sync_part;

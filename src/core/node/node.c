@@ -17,6 +17,7 @@ node_init(struct node *n, const struct node_seed *seed)
 		.announce_next = INSTANT_NEVER,
 		.sync_part = SYNC_STANDBY,
 		.gate = {.open_until = {-1}}}; /* unlike any: the first step stores "closed" */
+	memset(n->health.value, HEALTH_UNKNOWN, sizeof(n->health.value));
 	session_init(&n->session, SESSION_ENGINE, seed->random);
 }
 
@@ -432,6 +433,9 @@ take_event(struct node *n, const struct event *ev, struct actions *out)
 	case EV_SYNC:
 		n->sync = ev->sync;
 		n->sync_reported = true;
+		break;
+	case EV_HEALTH:
+		n->health = ev->health;
 		break;
 	case EV_GATE:
 		n->gate.last_unicast = ev->last_unicast;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The quality factor. */
 #include "core/quality/quality.h"
+#include "core/quality/health.h"
 
 uint8_t
 quality_ifaces(const struct quality_iface *ifaces, unsigned n, bool *any_up)
@@ -45,4 +46,26 @@ struct instant
 quality_deadline(const struct quality_settled *q)
 {
 	return q->candidate_at.ns ? instant_add(q->candidate_at, QUALITY_DWELL_NS) : INSTANT_NEVER;
+}
+
+const char *
+health_part_name(enum health_part p)
+{
+	switch (p) {
+	case HEALTH_DISKS:
+		return "disks";
+	case HEALTH_TPM:
+		return "TPM";
+	case HEALTH_POWER:
+		return "power supplies";
+	case HEALTH_FANS:
+		return "fans";
+	case HEALTH_TEMPERATURE:
+		return "temperature";
+	case HEALTH_WATCHDOG:
+		return "watchdog";
+	case _HEALTH_MAX:
+		break;
+	}
+	return "?";
 }

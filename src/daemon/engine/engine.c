@@ -63,6 +63,15 @@ take_report(struct engine *e, const uint8_t *msg, size_t len)
 }
 
 static void
+take_health(struct engine *e, const uint8_t *msg, size_t len)
+{
+	struct event ev = {.kind = EV_HEALTH};
+
+	if (ipc_decode_health(msg, len, &ev.health))
+		engine_step(e, &ev);
+}
+
+static void
 on_peer_message(struct loop_fd *f, uint32_t events)
 {
 	static uint8_t msg[IPC_MSG_MAX];
@@ -94,6 +103,9 @@ on_peer_message(struct loop_fd *f, uint32_t events)
 			break;
 		case IPC_SYNC_REPORT:
 			take_report(e, msg, (size_t)n);
+			break;
+		case IPC_HEALTH:
+			take_health(e, msg, (size_t)n);
 			break;
 		}
 	}
