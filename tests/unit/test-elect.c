@@ -216,21 +216,49 @@ ms(int64_t t)
 static void
 test_detection_counts_awake_time(void **state)
 {
+	const int64_t detection = 50 * NS_PER_MS;
 	struct detect d;
 
 	detect_init(&d, ms(1000), 10 * NS_PER_MS);
 	detect_heard(&d, ms(1000), 0);
 	for (int t = 1010; t <= 1040; t += 10)
-		assert_false(detect_step(&d, ms(t)));
+		assert_false(detect_step(&d, ms(t), detection));
 	assert_int_equal(detect_silence(&d), 40 * NS_PER_MS);
-	assert_true(detect_step(&d, ms(3000))); /* slept: what was not heard then is no evidence */
+	/* slept long: what was not heard then is no evidence */
+	assert_true(detect_step(&d, ms(3000), detection));
 	assert_int_equal(detect_silence(&d), 0);
 	assert_int_equal(d.overslept_ns, 1950 * NS_PER_MS);
-	assert_false(detect_step(&d, ms(3020)));
+	detect_heard(&d, ms(3000), 500 * NS_PER_MS); /* waited in the socket: nothing new */
+	assert_int_equal(detect_silence(&d), 0);
+	assert_false(detect_step(&d, ms(3020), detection));
 	assert_int_equal(detect_silence(&d), 20 * NS_PER_MS);
 	detect_heard(&d, ms(3020), 5 * NS_PER_MS);
 	assert_int_equal(detect_silence(&d), 5 * NS_PER_MS);
 	assert_int_equal(d.heard.ns, ms(3015).ns);
+}
+
+static void
+test_detection_after_a_short_sleep(void **state)
+{
+	const int64_t detection = 50 * NS_PER_MS;
+	struct detect d;
+
+	detect_init(&d, ms(1000), 10 * NS_PER_MS);
+	detect_heard(&d, ms(1000), 0);
+	assert_true(detect_step(&d, ms(1025), detection)); /* counts as a whole */
+	assert_int_equal(detect_silence(&d), 25 * NS_PER_MS);
+	assert_true(detect_step(&d, ms(1070), detection)); /* but leaves two intervals */
+	assert_int_equal(detect_silence(&d), 30 * NS_PER_MS);
+	detect_heard(&d, ms(1070), 22 * NS_PER_MS); /* came during the sleep */
+	assert_int_equal(detect_silence(&d), 22 * NS_PER_MS);
+	assert_true(detect_step(&d, ms(1119), detection));
+	assert_int_equal(detect_silence(&d), 30 * NS_PER_MS);
+	assert_true(detect_step(&d, ms(1169), detection)); /* as long as detection: anew */
+	assert_int_equal(detect_silence(&d), 0);
+	/* a detection time of less than two intervals leaves no room for this */
+	assert_true(detect_step(&d, ms(1190), 15 * NS_PER_MS));
+	assert_int_equal(detect_silence(&d), 0);
+	assert_int_equal(d.overslept, 5);
 }
 
 static void
@@ -316,6 +344,7 @@ main(void)
 		cmocka_unit_test(test_rank_is_symmetric),
 		cmocka_unit_test(test_heartbeat_round_trip),
 		cmocka_unit_test(test_detection_counts_awake_time),
+		cmocka_unit_test(test_detection_after_a_short_sleep),
 		cmocka_unit_test(test_lease),
 		cmocka_unit_test(test_moves),
 		cmocka_unit_test(test_announce_needs_active),

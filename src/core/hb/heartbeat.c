@@ -93,6 +93,7 @@ heartbeat_encode(const struct heartbeat *h, uint8_t *buf, size_t size)
 	wr_u64(&w, (uint64_t)h->sent.ns);
 	wr_u64(&w, (uint64_t)h->echo.ns);
 	wr_u32(&w, h->echo_age_us);
+	wr_u32(&w, h->silence_us);
 	wr_bytes(&w, h->heard, sizeof(h->heard));
 	claim_encode(&w, &h->claim);
 	return w.bad ? 0 : wr_len(&w);
@@ -107,6 +108,7 @@ heartbeat_decode(const uint8_t *buf, size_t len, struct heartbeat *out)
 	out->sent.ns = (int64_t)rd_u64(&r);
 	out->echo.ns = (int64_t)rd_u64(&r);
 	out->echo_age_us = rd_u32(&r);
+	out->silence_us = rd_u32(&r);
 	rd_bytes(&r, out->heard, sizeof(out->heard));
 	if (!claim_decode(&r, &out->claim) || !rd_done(&r))
 		return false;

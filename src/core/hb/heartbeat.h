@@ -11,6 +11,7 @@ struct heartbeat {
 	struct instant
 		echo; /* newest `sent` that the sender has from us; 0 = none in this session */
 	uint32_t echo_age_us; /* how long ago that one came in */
+	uint32_t silence_us;  /* how long the sender counts us as silent */
 	uint8_t heard[32];    /* bit i: hears us on interface index i */
 	struct claim claim;
 };

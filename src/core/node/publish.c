@@ -30,16 +30,20 @@ send_frame(struct node *n, struct actions *out, unsigned port, size_t len)
 	n->ports[port].n_sent++;
 }
 
+static uint32_t
+us_of(int64_t ns)
+{
+	return ns / NS_PER_US > UINT32_MAX ? UINT32_MAX : (uint32_t)(ns / NS_PER_US);
+}
+
 static struct heartbeat
 heartbeat_now(const struct node *n, struct instant now, const struct claim *claim)
 {
 	struct heartbeat hb = {.sent = now, .echo = n->peer.sent, .claim = *claim};
 
-	if (hb.echo.ns) {
-		int64_t age_us = instant_sub(now, n->peer.sent_heard) / NS_PER_US;
-
-		hb.echo_age_us = age_us > UINT32_MAX ? UINT32_MAX : (uint32_t)age_us;
-	}
+	if (hb.echo.ns)
+		hb.echo_age_us = us_of(instant_sub(now, n->peer.sent_heard));
+	hb.silence_us = us_of(detect_silence(&n->detect));
 	for (unsigned i = 0; i < n->conf.n_ports; i++) {
 		int64_t patience =
 			node_detection_ns(n) * (n->ports[i].full_rate ? 1 : SLOW_DIVISOR);

@@ -103,6 +103,19 @@ fall_into_step(struct node *n, struct instant now, const struct claim *peer)
 		n->next_heartbeat = instant_min(n->next_heartbeat, now);
 }
 
+/*
+ * The first frame after a silence stands for an echo, since the peer's own may be as old as its
+ * sleep. But not for more than the peer itself counts: it may open when it has counted to the
+ * detection time. One that has counted so far already was parted from this node, see election.md.
+ */
+static struct instant
+stands_for_echo(const struct node *n, const struct heartbeat *hb, struct instant heard)
+{
+	int64_t silence = hb->silence_us * NS_PER_US;
+
+	return silence < node_detection_ns(n) ? instant_add(heard, -silence) : heard;
+}
+
 static void
 believe(struct node *n, const struct event *ev, const struct frame_header *h,
 	const struct heartbeat *hb, struct actions *out)
@@ -143,7 +156,8 @@ believe(struct node *n, const struct event *ev, const struct frame_header *h,
 		node_note(out, NOTE_PEER_ALIVE, ev->now, !n->peer.known, 0, 0, 0);
 		n->peer.state = PEER_ALIVE;
 		n->peer.known = true;
-		n->peer.comeback = heard;
+		n->peer.comeback = stands_for_echo(n, hb, heard);
+		n->next_heartbeat = instant_min(n->next_heartbeat, ev->now);
 		/* it may have been active meanwhile, and have given way before it could say so */
 		if (n->elect.role == ROLE_ACTIVE)
 			node_announce_restart(n, ev->now);
