@@ -6,6 +6,7 @@ machine at the same instant. A machine is a namespace with one NIC for each cabl
 the same name. What runs on a machine is no concern of this file.
 """
 import os
+import re
 
 from netns import LabError, Namespace, run
 
@@ -41,6 +42,18 @@ class Switches:
 
     def unsilence(self, machine, segments):
         self.ns.bridge(*[f"link set dev {machine.name}-{s} state 3" for s in segments])
+
+    def lose(self, segment, percent, ethertype=0xc157):
+        """From now on so many of this kind's frames are lost at each port of the segment."""
+        rule = f"ether type {ethertype:#x} numgen random mod 100 < {percent} counter drop"
+        self.ns.exec("nft", f"table netdev lose-{segment} {{" + "".join(
+            f"chain {m}-{segment} {{ type filter hook ingress device {m}-{segment} priority 0; {rule}; }}"
+            for m in ("a", "b")) + "}")
+
+    def lost(self, segment):
+        """How many frames lose() has taken so far."""
+        out = self.ns.exec("nft", "list", "table", "netdev", f"lose-{segment}")
+        return sum(int(n) for n in re.findall(r"packets (\d+)", out))
 
 
 class Machine:
