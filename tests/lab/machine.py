@@ -47,7 +47,7 @@ class Switches:
         """From now on so many of this kind's frames are lost at each port of the segment."""
         rule = f"ether type {ethertype:#x} numgen random mod 100 < {percent} counter drop"
         self.ns.exec("nft", f"table netdev lose-{segment} {{" + "".join(
-            f"chain {m}-{segment} {{ type filter hook ingress device {m}-{segment} priority 0; {rule}; }}"
+            f"chain {m}-{segment} {{ type filter hook ingress device {m}-{segment} priority 0; {rule}; }}\n"
             for m in ("a", "b")) + "}")
 
     def lost(self, segment):
