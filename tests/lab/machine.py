@@ -50,6 +50,9 @@ class Switches:
             f"chain {m}-{segment} {{ type filter hook ingress device {m}-{segment} priority 0; {rule}; }}\n"
             for m in ("a", "b")) + "}")
 
+    def lose_nothing(self, segment):
+        self.ns.exec("nft", "delete", "table", "netdev", f"lose-{segment}")
+
     def lost(self, segment):
         """How many frames lose() has taken so far."""
         out = self.ns.exec("nft", "list", "table", "netdev", f"lose-{segment}")
