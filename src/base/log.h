@@ -2,7 +2,7 @@
 /*
  * One line per message on standard error: "<3>tw-config: text". The syslog level prefix is what
  * journald understands; on a terminal it is left out. Not for hot paths: the engine publishes notes
- * instead (core/node/notes.h).
+ * instead (core/notes/notes.h).
  */
 #pragma once
 

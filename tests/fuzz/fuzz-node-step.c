@@ -127,7 +127,8 @@ step(struct bench *b, struct event *ev)
 		if (a->kind == ACT_NOTE) {
 			char text[256];
 
-			note_fmt(&a->note, &b->conf, text, sizeof(text));
+			note_fmt(&a->note, &(struct note_with){.conf = &b->conf}, text,
+				sizeof(text));
 		}
 	}
 	assert(open.ns <= b->now.ns || s.role == ROLE_ACTIVE || s.role == ROLE_DRAINING);

@@ -34,7 +34,7 @@ PURE = re.compile(
     r"mem(cpy|move|set|cmp|chr|mem)|explicit_bzero|__(mem|str|sn?|vsn?)\w+_chk|"
     r"str(len|nlen|cmp|ncmp|casecmp|ncasecmp|chr|rchr|chrnul|str|spn|cspn|pbrk|tok_r|tou?l|toull|toll)|"
     r"__isoc(99|23)_(strtou?ll?|sscanf)|v?snprintf|qsort|qsort_r|bsearch|"
-    r"__ctype_\w+|isalnum|isdigit|isspace|tolower|toupper|__errno_location|"
+    r"strerrordesc_np|sigabbrev_np|__ctype_\w+|isalnum|isdigit|isspace|tolower|toupper|__errno_location|"
     r"crypto_\w+|sodium_(memcmp|memzero|bin2hex|hex2bin|base642bin|bin2base64|is_zero|increment|"
     r"base64_encoded_len|compare|add|pad|unpad))$")
 CORE_HEADERS = {"assert.h", "ctype.h", "errno.h", "inttypes.h", "limits.h", "sodium.h", "stdalign.h",

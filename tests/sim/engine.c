@@ -89,7 +89,7 @@ note_said(struct world *w, int node, const struct note *n)
 	expect_noted(w, node, n);
 	if (w->trace == TRACE_NONE)
 		return;
-	note_fmt(n, &w->m[node].conf, text, sizeof(text));
+	note_fmt(n, &(struct note_with){.conf = &w->m[node].conf}, text, sizeof(text));
 	trace_line(w, TRACE_CHANGES, node, "note", "%s", text);
 }
 

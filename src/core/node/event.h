@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include "base/time.h"
 #include "core/node/conf.h"
-#include "core/node/notes.h"
+#include "core/notes/notes.h"
 #include "core/quality/health.h"
 
 enum event_kind {
@@ -102,7 +102,7 @@ enum refusal {
 	_REFUSE_MAX,
 };
 
-const char *refusal_text(enum refusal r); /* "the other node is not alive": notes.c */
+const char *refusal_text(enum refusal r); /* "the other node is not alive": tell.c */
 
 struct action {
 	enum action_kind kind;

@@ -59,7 +59,7 @@ struct node {
 	struct quality_settled quality;
 	uint8_t quality_ifaces, quality_noted;
 	bool able;
-	bool hold_noted, conf_diff_noted;
+	bool hold_noted, conf_diff_noted, conflict_noted;
 	struct node_port ports[IFACES_MAX];
 
 	struct instant links_changed, next_heartbeat, last_heartbeat, next_hello;
@@ -87,8 +87,17 @@ int64_t node_interval_ns(const struct node *n);  /* the larger of both nodes' se
 int64_t node_detection_ns(const struct node *n); /* the larger */
 int64_t node_lease_ns(const struct node *n);     /* 0.8 of the smaller */
 struct action *node_act(struct actions *out, enum action_kind kind);
+/* tell.c */
 void node_note(struct actions *out, enum note_id id, struct instant at, int64_t a, int64_t b,
 	int64_t c, int64_t d);
+void node_note_args(struct actions *out, enum note_id id, struct instant at, const int64_t *args,
+	unsigned n_args);
+void node_tell_role(const struct role_change *c, struct actions *out);
+void node_tell_peer_lost(const struct node *n, struct instant now, struct actions *out);
+/* Two active nodes: before the role machine ends it. */
+void node_tell_conflict(struct node *n, struct instant now, struct actions *out);
+/* What is told when it begins and when it ends. */
+void node_tell_conditions(struct node *n, struct instant now, struct actions *out);
 
 /* receive.c */
 void node_receive(struct node *n, const struct event *ev, struct actions *out);

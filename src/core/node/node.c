@@ -33,15 +33,6 @@ node_act(struct actions *out, enum action_kind kind)
 	return a;
 }
 
-void
-node_note(struct actions *out, enum note_id id, struct instant at, int64_t a, int64_t b, int64_t c,
-	int64_t d)
-{
-	if (out->n < ACTIONS_MAX - 32) /* a log line is never worth an order to the gate */
-		node_act(out, ACT_NOTE)->note =
-			(struct note){.id = id, .at = at, .arg = {a, b, c, d}};
-}
-
 static int64_t
 larger_ms(uint32_t mine, uint32_t peers, bool valid)
 {
@@ -193,7 +184,11 @@ set_link(struct node *n, const struct event *ev, struct actions *out)
 	}
 	if (p->present == ev->link.present && p->carrier == ev->link.carrier)
 		return;
-	node_note(out, NOTE_LINK, ev->now, ev->link.port, ev->link.carrier, ev->link.present, 0);
+	node_note(out,
+		!ev->link.present  ? NOTE_LINK_MISSING
+		: ev->link.carrier ? NOTE_LINK_UP
+				   : NOTE_LINK_DOWN,
+		ev->now, ev->link.port, 0, 0, 0);
 	p->present = ev->link.present;
 	p->carrier = ev->link.carrier;
 	n->links_changed = ev->now;
@@ -230,8 +225,7 @@ judge_peer(struct node *n, struct instant now, bool tick, struct actions *out)
 		n->peer.quiet = true;
 	if (n->peer.goodbye || (tick && detect_silence(&n->detect) >= node_detection_ns(n))) {
 		n->peer.state = PEER_DEAD;
-		node_note(out, NOTE_PEER_DEAD, now, detect_silence(&n->detect) / NS_PER_MS,
-			n->peer.goodbye, 0, 0);
+		node_tell_peer_lost(n, now, out);
 	}
 }
 
@@ -342,15 +336,10 @@ note_moves(struct node *n, const struct elect_in *in, struct actions *out)
 		const struct elect_move *m = &e->moves[i];
 
 		record_change(n, in, m);
-		node_note(out, NOTE_ROLE, in->now, m->from, m->to, (int64_t)e->term, m->why);
+		node_tell_role(&n->changes[0], out);
 		if (m->why == WHY_LEASE)
 			node_note(out, NOTE_LEASE_LAPSED, in->now,
 				instant_sub(in->now, n->peer.echoed) / NS_PER_MS, 0, 0, 0);
-		if (m->why == WHY_CUT_OFF)
-			node_note(out, NOTE_CUT_OFF, in->now, 0, 0, 0, 0);
-		if (m->why == WHY_CONFLICT || m->why == WHY_NOT_HEARD)
-			node_note(out, NOTE_CONFLICT, in->now, (int64_t)e->term,
-				(int64_t)n->peer.claim.term, 0, m->step);
 		if (m->to == ROLE_ACTIVE) {
 			n->takeovers++;
 			node_announce_restart(n, in->now);
@@ -369,33 +358,15 @@ note_moves(struct node *n, const struct elect_in *in, struct actions *out)
 	e->n_replies = 0;
 }
 
-/* Things that are told when they begin and when they end. */
+/* The other side fell silent: teach the wires again. */
 static void
-note_conditions(
-	struct node *n, const struct elect_in *in, bool peer_was_active, struct actions *out)
+follow_peer(struct node *n, bool peer_was_active, struct instant now)
 {
 	const struct claim *peer = &n->peer.claim;
-	bool hold = instant_before(in->now, n->elect.hold_until);
-	bool same = n->peer.state == PEER_ALIVE && peer->valid && peer->type == n->conf.type;
-	bool differs = n->peer.state == PEER_ALIVE && peer->valid &&
-		       memcmp(peer->hash, n->conf.hash, sizeof(peer->hash)) != 0;
 
-	if (hold && !n->hold_noted)
-		node_note(out, NOTE_HOLD, in->now,
-			instant_sub(n->elect.hold_until, in->now) / NS_PER_S + 1, 0, 0, 0);
-	if (!hold && n->hold_noted)
-		node_note(out, NOTE_HOLD_ENDED, in->now, 0, 0, 0, 0);
-	n->hold_noted = hold;
-	if (same && !n->peer.type_noted)
-		node_note(out, NOTE_SAME_TYPE, in->now, n->conf.type, 0, 0, 0);
-	n->peer.type_noted = same;
-	if (differs && !n->conf_diff_noted)
-		node_note(out, NOTE_CONF_DIFFERS, in->now, n->conf.revision, peer->revision, 0, 0);
-	n->conf_diff_noted = differs;
 	if (peer_was_active && n->elect.role == ROLE_ACTIVE && peer->valid &&
 		peer->role != ROLE_ACTIVE && peer->role != ROLE_DRAINING)
-		node_announce_restart(
-			n, in->now); /* the other side fell silent: teach the wires again */
+		node_announce_restart(n, now);
 }
 
 static void
@@ -408,7 +379,7 @@ take_command(struct node *n, const struct event *ev, struct actions *out)
 	if (ev->command.cmd == CMD_ANNOUNCE && n->elect.role == ROLE_ACTIVE)
 		node_announce_restart(n, ev->now);
 	if (n->elect.forced != was)
-		node_note(out, NOTE_FORCED, ev->now, n->elect.forced, 0, 0, 0);
+		node_note(out, was ? NOTE_UNFORCED : NOTE_FORCED, ev->now, 0, 0, 0, 0);
 }
 
 static void
@@ -471,9 +442,11 @@ node_step(struct node *n, const struct event *ev, struct actions *out)
 	judge_quality(n, ev->now, out);
 	judge_peer(n, ev->now, ev->kind == EV_TICK, out);
 	in = node_facts(n, ev->now);
+	node_tell_conflict(n, ev->now, out);
 	elect_step(&n->elect, &in);
 	note_moves(n, &in, out);
-	note_conditions(n, &in, peer_was_active, out);
+	node_tell_conditions(n, ev->now, out);
+	follow_peer(n, peer_was_active, ev->now);
 	if (n->elect.role == ROLE_ACTIVE)
 		steer_sync(n, out); /* subscribed before the gate opens */
 	steer_gate(n, ev->now, ev->kind == EV_TICK, out);

@@ -88,7 +88,7 @@ note_one_way(struct node *n, uint16_t port, struct instant now, struct actions *
 	if (p->peer_hears == false && instant_sub(now, n->peer.comeback) < 4 * node_detection_ns(n))
 		return;
 	p->one_way = !p->peer_hears;
-	node_note(out, NOTE_ONE_WAY, now, port, p->one_way, 0, 0);
+	node_note(out, p->one_way ? NOTE_ONE_WAY : NOTE_TWO_WAY, now, port, 0, 0, 0);
 }
 
 /*
@@ -153,7 +153,8 @@ believe(struct node *n, const struct event *ev, const struct frame_header *h,
 	detect_heard(&n->detect, ev->now, ev->frame.age_ns);
 	n->peer.quiet = false;
 	if (n->peer.state != PEER_ALIVE) {
-		node_note(out, NOTE_PEER_ALIVE, ev->now, !n->peer.known, 0, 0, 0);
+		node_note(
+			out, n->peer.known ? NOTE_PEER_BACK : NOTE_PEER_ALIVE, ev->now, 0, 0, 0, 0);
 		n->peer.state = PEER_ALIVE;
 		n->peer.known = true;
 		n->peer.comeback = stands_for_echo(n, hb, heard);

@@ -47,11 +47,12 @@ static void
 notes_log(struct config *c, const struct note *n, struct instant now, bool quiet)
 {
 	int64_t age = instant_sub(now, n->at);
+	struct note_with with = {.conf = c->rev.model ? &c->rev.ha : NULL};
 	char text[EVENTLOG_TEXT];
 
 	if ((unsigned)n->id >= _NOTE_MAX)
 		return;
-	note_fmt(n, c->rev.model ? &c->rev.ha : NULL, text, sizeof(text));
+	note_fmt(n, &with, text, sizeof(text));
 	eventlog_keep(&c->log, note_level(n), note_name(n->id), age > 0 ? age : 0, quiet, text);
 }
 
