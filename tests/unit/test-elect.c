@@ -333,6 +333,50 @@ test_announce_needs_active(void **state)
 	}
 }
 
+/* A command whose other node died is answered then, not at its time-out. */
+static void
+test_command_ends_with_the_peer(void **state)
+{
+	static const struct {
+		enum command cmd;
+		enum role role;
+		bool able, answered;
+		enum refusal refusal;
+	} table[] = {
+		{CMD_DEACTIVATE, ROLE_ACTIVE, true, true, REFUSE_PEER_NOT_ALIVE},
+		{CMD_DEACTIVATE, ROLE_DRAINING, true, false, REFUSE_NONE}, /* until it has ended */
+		{CMD_DEACTIVATE, ROLE_INACTIVE, false, true, REFUSE_PEER_NOT_ALIVE},
+		{CMD_ACTIVATE, ROLE_INACTIVE, true, false, REFUSE_NONE}, /* gets the role, alone */
+		{CMD_ACTIVATE, ROLE_INACTIVE, false, true, REFUSE_NOT_ABLE},
+		{CMD_ACTIVATE, ROLE_ACTIVE, true, true, REFUSE_NONE},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct claim peer = {.valid = true, .able = true, .term = 4};
+		struct elect_in in = {.now = ms(1000),
+			.enabled = true,
+			.peer_state = PEER_DEAD,
+			.peer = &peer,
+			.facts = {.able = table[i].able}};
+		struct elect e;
+
+		elect_init(&e, in.now);
+		e.role = table[i].role;
+		e.commanded = true;
+		e.command = table[i].cmd;
+		e.command_id = 7;
+		e.command_until = ms(4000);
+		elect_command_step(&e, &in);
+		assert_int_equal(e.n_replies, table[i].answered);
+		assert_int_equal(e.commanded, !table[i].answered);
+		if (table[i].answered)
+			assert_int_equal(e.replies[0].refusal, table[i].refusal);
+		in.now = ms(4000);
+		elect_command_step(&e, &in);
+		assert_int_equal(e.n_replies, 1); /* whatever happens */
+	}
+}
+
 int
 main(void)
 {
@@ -348,6 +392,7 @@ main(void)
 		cmocka_unit_test(test_lease),
 		cmocka_unit_test(test_moves),
 		cmocka_unit_test(test_announce_needs_active),
+		cmocka_unit_test(test_command_ends_with_the_peer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

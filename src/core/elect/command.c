@@ -135,9 +135,24 @@ elect_stop(struct elect *e, const struct elect_in *in)
 	}
 }
 
+/*
+ * The other node is dead, so nothing will come of the command, and whoever gave it need not wait
+ * for the time-out. An able node that asked for the role still gets it, alone: that is its answer.
+ */
+static enum refusal
+hopeless(const struct elect *e, const struct elect_in *in)
+{
+	if (in->peer_state != PEER_DEAD)
+		return REFUSE_NONE;
+	if (e->command == CMD_ACTIVATE)
+		return in->facts.able ? REFUSE_NONE : REFUSE_NOT_ABLE;
+	return e->role == ROLE_DRAINING ? REFUSE_NONE : REFUSE_PEER_NOT_ALIVE;
+}
+
 void
 elect_command_step(struct elect *e, const struct elect_in *in)
 {
+	enum refusal refusal;
 	bool done = false;
 
 	if (!e->commanded)
@@ -155,8 +170,12 @@ elect_command_step(struct elect *e, const struct elect_in *in)
 	case CMD_ANNOUNCE:
 		break;
 	}
-	if (!done && instant_before(in->now, e->command_until))
-		return;
+	refusal = done ? REFUSE_NONE : hopeless(e, in);
+	if (!done && refusal == REFUSE_NONE) {
+		if (instant_before(in->now, e->command_until))
+			return;
+		refusal = REFUSE_TIMEOUT;
+	}
 	e->yield = false;
-	elect_end_command(e, done ? REFUSE_NONE : REFUSE_TIMEOUT);
+	elect_end_command(e, refusal);
 }
