@@ -12,6 +12,13 @@
 /* Every child is `twinwalld --role NAME` with this descriptor as its socket to the supervisor. */
 #define SETUP_FD 3
 
+/*
+ * SCHED_FIFO priorities. The supervisor's counts when the engine is dead: whoever keeps the
+ * processors busy at normal priority must not put off its next start.
+ */
+#define ENGINE_PRIORITY     50
+#define SUPERVISOR_PRIORITY 10
+
 struct daemon_opts {
 	const char *etc, *state, *run;
 	bool warm; /* --warm: a child that the supervisor started again (node_seed.warm) */
@@ -54,7 +61,9 @@ struct sync_status {
 	uint64_t events, event_overruns, flows_sent, flows_inserted, flows_updated, flows_deleted;
 	uint64_t insert_failed, conflicts, frames_sent, frames_received, bytes_sent, retransmits;
 	uint64_t bulks_sent, bulks_received, buffer_full, refused, filtered;
-	uint64_t not_carried; /* flows of kinds that are not synchronised */
+	uint64_t not_carried;    /* flows of kinds that are not synchronised */
+	uint64_t updates_missed; /* of flows that are not in this node's table, and ought to be */
+	bool table_full;         /* this node's table: not all of the peer's flows could be held */
 };
 
 struct sync_page {

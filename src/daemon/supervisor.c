@@ -25,6 +25,7 @@
 #include "sys/gate.h"
 #include "sys/ipcsock.h"
 #include "sys/loop.h"
+#include "sys/sandbox.h"
 
 #define STOP_PATIENCE_NS (5 * NS_PER_S)  /* each stage of an orderly end */
 #define RESPAWN_QUICK_NS (10 * NS_PER_S) /* dying again within this time … */
@@ -239,6 +240,8 @@ exec_child(const struct supervisor *s, enum proc proc, int fd, bool warm, pid_t 
 	if (getppid() != parent)
 		_exit(1); /* it died before the signal was asked for */
 	choose_processor(proc);
+	if (proc == PROC_ENGINE) /* its start, too, must not wait for those who keep busy */
+		sandbox_priority(ENGINE_PRIORITY);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (dup2(fd, SETUP_FD) < 0 || (fd == SETUP_FD && fcntl(fd, F_SETFD, 0) < 0))
@@ -536,6 +539,8 @@ supervisor_main(const struct daemon_opts *o)
 	s->restart.arg = s;
 	if (prepare(s) < 0)
 		return 1;
+	if (sandbox_priority(SUPERVISOR_PRIORITY) < 0)
+		log_warn("no real-time priority: under load a dead engine is started again late");
 	for (enum proc p = PROC_ENGINE; p < _PROC_MAX; p++)
 		spawn(s, p);
 	r = loop_run(&s->loop);

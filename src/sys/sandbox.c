@@ -101,13 +101,17 @@ sandbox_syscalls(enum sandbox_kind kind)
 }
 
 int
-sandbox_realtime(int priority)
+sandbox_priority(int priority)
 {
 	struct sched_param sp = {.sched_priority = priority};
 
+	return sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &sp) < 0 ? -errno : 0;
+}
+
+int
+sandbox_realtime(int priority)
+{
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
 		return -errno;
-	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &sp) < 0)
-		return -errno;
-	return 0;
+	return sandbox_priority(priority);
 }

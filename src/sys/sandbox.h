@@ -16,3 +16,5 @@ int sandbox_caps(void);
 int sandbox_syscalls(enum sandbox_kind kind);
 /* SCHED_FIFO with this priority and all memory locked, present and future. 0 or -errno. */
 int sandbox_realtime(int priority);
+/* SCHED_FIFO with this priority; children of this process begin as usual. 0 or -errno. */
+int sandbox_priority(int priority);

@@ -13,7 +13,6 @@
 #include "sys/loop.h"
 #include "sys/packet.h"
 
-#define ENGINE_PRIORITY   50
 #define ENGINE_RCVBUF     (64 << 10) /* doubled by the kernel: some 170 frames, within a budget */
 #define ENGINE_BUDGET     256        /* frames a port in one window: a flood stays on its wire */
 #define ENGINE_BUDGET_NS  (10 * NS_PER_MS)
