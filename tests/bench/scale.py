@@ -31,11 +31,16 @@ def fill(node, n):
         node.ns.exec("conntrack", "-R", "-", stdin="\n".join(lines) + "\n", timeout=300)
 
 
+class LargeTwinwall(Twinwall):
+    def restore(self, lab):
+        lab.restore(timeout=180)
+
+
 class Pair:
     def __init__(self, interfaces, flows):
         self.title = f"{interfaces} interfaces, {flows:,} flows"
         self.flows = flows
-        self.system = Twinwall("tw", self.title, None)
+        self.system = LargeTwinwall("tw", self.title, None)
         self.lab = Cluster(extra=[f"x{i}" for i in range(3, interfaces + 1)], ipv6=False)
         try:
             self.lab.up()

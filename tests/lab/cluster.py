@@ -51,7 +51,7 @@ class Cluster(Lab):
                    step=0.05)
         return self
 
-    def restore(self):
+    def restore(self, timeout=25):
         """Power, cables and daemons as at the start; who is active stays as it is."""
         for node in self.nodes:
             if not node.powered:
@@ -59,7 +59,7 @@ class Cluster(Lab):
             node.heal()
             if node.daemon is None or node.daemon.poll() is not None:
                 node.start()
-        self.wait_settled()
+        self.wait_settled(timeout)
         for node in self.nodes:
             node.wait_for(lambda h: h["quality"] == 100, 15, "is wholly fit again")
         return self
