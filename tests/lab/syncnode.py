@@ -11,6 +11,7 @@ import select
 import socket
 import struct
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -34,13 +35,13 @@ class Report(ctypes.Structure):
 
 COUNTERS = ("events event_overruns flows_sent flows_inserted flows_updated flows_deleted insert_failed "
             "conflicts frames_sent frames_received bytes_sent retransmits bulks_sent bulks_received "
-            "buffer_full refused filtered not_carried").split()
+            "buffer_full refused filtered not_carried updates_missed").split()
 
 
 class Status(ctypes.Structure):
     _fields_ = [("report", Report), ("running", ctypes.c_bool), ("link_up", ctypes.c_bool),
                 ("session", ctypes.c_bool), ("part", ctypes.c_uint32),
-                *((name, ctypes.c_uint64) for name in COUNTERS)]
+                *((name, ctypes.c_uint64) for name in COUNTERS), ("table_full", ctypes.c_bool)]
 
 
 class Page(ctypes.Structure):
@@ -61,6 +62,11 @@ class SyncNode(Namespace):
         self.sysctl("net.netfilter.nf_conntrack_events=1", "net.ipv4.ip_forward=1",
                     "net.netfilter.nf_conntrack_tcp_loose=0")
         self.report = None
+        self.log = tempfile.TemporaryFile()
+
+    def logged(self, text):
+        """How often it has said so."""
+        return os.pread(self.log.fileno(), 1 << 20, 0).decode().count(text)
 
     def start(self, part=STANDBY, term=0):
         sup, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -85,7 +91,7 @@ class SyncNode(Namespace):
 
     def popen_fd(self, before_exec):
         p = subprocess.Popen(["ip", "netns", "exec", self.name, str(TWINWALLD), "--role", "statesync"],
-                             preexec_fn=before_exec, pass_fds=(3,))
+                             preexec_fn=before_exec, pass_fds=(3,), stderr=self.log)
         self.processes.append(p)
         return p
 
@@ -117,8 +123,8 @@ class SyncNode(Namespace):
             m += bytes((6 if v6 else 4,)) + raw.ljust(16, b"\0")
         self._send(self.config, SYNC_CONF, m)
 
-    def part(self, part, term):
-        self._send(self.engine, SYNC_PART, struct.pack(">BQ", part, term))
+    def part(self, part, term, alone=False):
+        self._send(self.engine, SYNC_PART, struct.pack(">BQB", part, term, alone))
 
     def read_reports(self, timeout=0.0):
         """Takes what has come; true when there was something."""

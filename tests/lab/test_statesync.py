@@ -313,6 +313,97 @@ def test_buffer_full_leads_to_a_bulk(lab):
     lab.a.wait_status(lambda s: s.bulks_sent >= 2, "a second bulk")
 
 
+def test_a_missing_flow_is_noticed_and_asked_for(lab):
+    """Somebody deletes flows on the standby: what changes of them next tells that they are missing."""
+    lab.start()
+    assert lab.ask("tcp 10") == 0
+    wait_equal(lab)
+    lab.b.exec("conntrack", "-D", "-s", CLIENT)
+    lab.a.exec("conntrack", "-U", "-p", "tcp", "-s", CLIENT, "--mark", "5")
+    lab.b.wait_state("syncing")
+    lab.a.wait_state("syncing")
+    assert lab.b.status().bulks_received == 1  # not at once
+    lab.b.wait_state("synced")
+    lab.a.wait_state("synced")
+    wait_equal(lab)
+    lab.b.wait_status(lambda s: s.updates_missed == 10 and s.bulks_received == 2, "one more bulk")
+
+
+def test_a_full_table_is_told_and_heals(lab):
+    """The standby's table is full of flows of its own: it says so once, and goes on trying."""
+    limit = int(lab.b.exec("sysctl", "-n", "net.netfilter.nf_conntrack_max"))
+    if limit > 300000:
+        pytest.skip(f"nf_conntrack_max={limit}, for the whole machine, is too much to fill")
+    lines = (f"-A -p udp -s 10.21.0.1 -d 10.98.{i >> 8 & 255}.{i & 255} --sport {1024 + (i >> 16)} --dport 9 -r "
+             f"10.98.{i >> 8 & 255}.{i & 255} -q 10.21.0.1 --reply-port-src 9 --reply-port-dst {1024 + (i >> 16)} "
+             "-t 3000 -u SEEN_REPLY,ASSURED" for i in range(limit + 1))
+    lab.b.exec("conntrack", "-R", "-", stdin="\n".join(lines) + "\n", timeout=120, check=False)
+    assert lab.b.count() >= limit
+    full = "the connection table of this node is full"
+    lab.a.start(ACTIVE, 1)
+    fill(lab.a, 30)
+    lab.b.start(STANDBY, 1)
+    wait_until(lambda: lab.b.logged(full) == 1, 5, "the log tells what is wrong")
+    lab.b.wait_status(lambda s: s.bulks_received == 3 and s.table_full, "tries after 1 and 2 s", 20)
+    assert lab.a.state() == lab.b.state() == "syncing"
+    assert lab.b.logged(full) == 1 and lab.b.logged("nf_conntrack_max") == 1
+    lab.b.exec("conntrack", "-D", "-p", "udp", "--sport", "1025")
+    lab.b.wait_state("synced", 20)
+    lab.a.wait_state("synced")
+    assert len([x for x in lab.b.flows() if "src=10.99." in x]) == 30
+    wait_until(lambda: lab.b.logged("held here again") == 1, 2, "the end is told, too")
+    lab.b.wait_status(lambda s: not s.table_full, "room")
+
+
+def test_the_loser_of_a_conflict_brings_nothing(lab):
+    """Cut apart, both are active. The one without the right to it forgets what it saw meanwhile."""
+    lab.start()
+    assert lab.ask("tcp 10") == 0
+    wait_equal(lab)
+    lab.a.ip("link set sync down")
+    lab.b.part(PREPARE, 1)
+    lab.b.part(ACTIVE, 2, alone=True)
+    fill(lab.a, 300)                # waits to be sent
+    fill(lab.b, 300, first=100000)
+    lab.a.wait_state("lost", 3)
+    lab.a.ip("link set sync up")
+    wait_until(lambda: lab.b.state() != "lost", 5, "they meet")
+    fill(lab.a, 50, first=1000)
+    lab.a.part(STANDBY, 2)
+    lab.a.wait_state("synced")
+    lab.b.wait_state("synced")
+    wait_until(lambda: lab.a.count() == lab.b.count(), 2, "equal tables")
+    for node in (lab.a, lab.b):
+        flows = [x for x in node.flows() if "src=10.99." in x]
+        assert len(flows) == 300 and all("src=10.99.13" in x or "src=10.99.16" in x for x in flows), flows[:3]
+    lab.path(1)
+    assert lab.ask("echo 1000") == 0
+
+
+def test_a_lapsed_gate_begins_a_session_anew(lab):
+    """Active in term 1, not in term 2, active again in term 3: the session of term 1 is not gone on with."""
+    lab.start()
+    assert lab.ask("udp 10") == 0
+    lab.a.part(STANDBY, 2)
+    assert lab.a.state() != "lost"
+    lab.a.part(ACTIVE, 3, alone=True)
+    lab.a.wait_status(lambda s: s.bulks_sent == 2, "a bulk of the new session")
+    lab.b.wait_state("synced")
+    wait_equal(lab)
+    assert len(keys(lab.b)) == 10
+
+
+def test_the_term_grows(lab):
+    lab.start()
+    assert lab.ask("udp 10") == 0
+    for term in range(2, 6):
+        lab.a.part(ACTIVE, term, alone=True)
+        assert lab.ask("udp 10") == 0
+        wait_equal(lab, 1)
+    assert lab.a.state() == lab.b.state() == "synced"
+    assert lab.a.status().bulks_sent == 1
+
+
 @pytest.mark.parametrize("which", ["a", "b"])
 def test_restart_heals(lab, which):
     lab.start()

@@ -48,6 +48,7 @@ struct peer {
 	void *mem;
 	struct duty duty;
 	struct entry table[FLOWS];
+	unsigned room; /* what the table holds at most */
 	unsigned n_events;
 	struct change events[EVENTS];
 	bool listening, overrun;
@@ -72,7 +73,7 @@ struct world {
 	bool cut;
 	unsigned n_wire;
 	struct packet wire[WIRE];
-	uint64_t restarts, overruns, bulks;
+	uint64_t restarts, overruns, bulks, missed;
 };
 
 static struct flow
@@ -181,15 +182,27 @@ send_hello(struct world *w, struct peer *p)
 	send_wire(w, !p->self, frame, session_hello(&p->session, FRAME_SYNC_HELLO, 1, frame));
 }
 
+static unsigned
+flows_in(const struct peer *p)
+{
+	unsigned n = 0;
+
+	for (unsigned id = 0; id < FLOWS; id++)
+		n += p->table[id].there;
+	return n;
+}
+
 static void
 apply_record(struct world *w, struct peer *p, const struct sync_record *rec)
 {
 	unsigned id = id_of(&rec->flow);
 	struct entry *e = &p->table[id];
-	bool senior = duty_senior(&p->duty);
+	bool senior = duty_trust(&p->duty) != TRUST_ALL;
 	int64_t end = w->now.ns + aging_lifetime(w->now, p->duty.in_expiry_s) * NS_PER_S;
 
 	assert_true(id < FLOWS);
+	if (duty_trust(&p->duty) == TRUST_NONE)
+		return;
 	if (rec->kind == SYNC_NEW)
 		duty_seen(&p->duty);
 	recent_add(&p->sweep_recent, flow_hash(&rec->flow, 1));
@@ -197,11 +210,21 @@ apply_record(struct world *w, struct peer *p, const struct sync_record *rec)
 	case SYNC_NEW:
 		if (senior && e->there)
 			return;
+		if (!e->there && flows_in(p) >= p->room) {
+			duty_missed(&p->duty, false);
+			w->missed++;
+			return;
+		}
 		*e = (struct entry){true, rec->flow.tcp.state, rec->flow.mark, end};
 		break;
 	case SYNC_UPDATE:
-		if (senior || !e->there)
+		if (senior)
 			return;
+		if (!e->there) {
+			duty_missed(&p->duty, true);
+			w->missed++;
+			return;
+		}
 		e->state = rec->flow.tcp.state;
 		e->mark = rec->flow.mark;
 		e->expires_ns = end;
@@ -396,12 +419,30 @@ controls(struct world *w, struct peer *p)
 }
 
 static void
+new_session(struct world *w, struct peer *p)
+{
+	static const uint8_t key[CLUSTER_KEY_LEN] = {1};
+	uint8_t seed[32];
+
+	for (unsigned i = 0; i < sizeof(seed); i++)
+		seed[i] = (uint8_t)prng_u64(&w->rnd);
+	session_init(&p->session, SESSION_SYNC, seed);
+	session_set_key(&p->session, 7, key);
+	p->hello_at = w->now;
+}
+
+static void
 run_peer(struct world *w, struct peer *p)
 {
 	uint8_t payload[STREAM_PAYLOAD_MAX], frame[FRAME_MAX];
 	enum frame_kind kind;
 	size_t len;
 
+	if (p->duty.renew) {
+		new_session(w, p);
+		stream_reset(&p->stream);
+		duty_session_down(&p->duty);
+	}
 	stream_applied(&p->stream, w->now);
 	controls(w, p);
 	feed(w, p);
@@ -428,24 +469,19 @@ start_peer(struct world *w, struct peer *p, enum sync_part part, uint64_t term)
 	const struct stream_conf c = {.frames = FRAMES,
 		.burst = 16,
 		.payload_max = (uint16_t)prng_range(&w->rnd, 300, 1454)};
-	static const uint8_t key[CLUSTER_KEY_LEN] = {1};
-	uint8_t seed[32];
 
-	for (unsigned i = 0; i < sizeof(seed); i++)
-		seed[i] = (uint8_t)prng_u64(&w->rnd);
-	session_init(&p->session, SESSION_SYNC, seed);
-	session_set_key(&p->session, 7, key);
+	new_session(w, p);
 	free(p->mem);
 	p->mem = aligned_alloc(16, (stream_memory(&c) + 15) & ~(size_t)15);
 	stream_init(&p->stream, &c, p->mem);
 	duty_init(&p->duty, w->now, p->duty.in_expiry_s); /* the page outlives the process */
-	duty_part(&p->duty, part, term);
+	duty_part(&p->duty, part, term, false);
+	p->room = FLOWS;
 	p->listening = p->overrun = false;
 	p->n_events = 0;
 	p->bulk.running = p->sweep.running = false;
 	recent_clear(&p->bulk_recent);
 	recent_clear(&p->sweep_recent);
-	p->hello_at = w->now;
 }
 
 static void

@@ -92,7 +92,7 @@ test_small_messages(void **state)
 	struct ipc_link link = {.proc = PROC_CONFIG};
 	struct ipc_command cmd = {.cmd = CMD_FORCE, .id = 77, .force = true};
 	struct ipc_reply reply = {.id = 77, .refusal = REFUSE_TIMEOUT};
-	struct ipc_sync_part part = {.part = SYNC_BARRIER, .term = 1234567890123};
+	struct ipc_sync_part part = {.part = SYNC_ACTIVE, .term = 1234567890123, .alone = true};
 	struct sync_report report = {
 		.state = SYNC_SYNCED, .percent = 100, .flows = 5, .flushed_term = 3};
 	struct ipc_shutdown shut = {.seconds = 9};
@@ -113,7 +113,8 @@ test_small_messages(void **state)
 	assert_true(ipc_decode_reply(buf, len, &reply) && reply.refusal == REFUSE_TIMEOUT);
 	len = ipc_encode_sync_part(&part, buf, sizeof(buf));
 	part.term = 0;
-	assert_true(ipc_decode_sync_part(buf, len, &part) && part.term == 1234567890123);
+	assert_true(
+		ipc_decode_sync_part(buf, len, &part) && part.term == 1234567890123 && part.alone);
 	len = ipc_encode_sync_report(&report, buf, sizeof(buf));
 	assert_true(ipc_decode_sync_report(buf, len, &report) && report.flushed_term == 3);
 	buf[3] = 101; /* per cent */

@@ -101,6 +101,7 @@ controls_survive(void **state)
 		{.control = {.type = SYNC_BULK_END, .id = 8, .count = 999999}},
 		{.control = {.type = SYNC_BULK_DONE, .id = UINT32_MAX}},
 		{.control = {.type = SYNC_TERM, .term = UINT64_MAX - 1}},
+		{.control = {.type = SYNC_INCOMPLETE}},
 	};
 	struct sync_record rec;
 	struct sync_encoder e;
@@ -108,10 +109,10 @@ controls_survive(void **state)
 	uint8_t buf[100];
 
 	sync_encode_begin(&e, buf, sizeof(buf));
-	for (size_t i = 0; i < 5; i++)
+	for (size_t i = 0; i < 6; i++)
 		assert_int_equal(sync_encode_control(&e, &put[i]), SYNC_ENCODED);
 	sync_decode_begin(&d, buf, sync_encode_len(&e));
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < 6; i++) {
 		assert_int_equal(sync_decode_next(&d, &rec), SYNC_OK);
 		assert_int_equal(rec.control.type, put[i].control.type);
 		assert_true(rec.control.id == put[i].control.id);
@@ -220,7 +221,7 @@ junk_is_refused_by_name(void **state)
 		enum sync_reject why;
 		uint8_t len, b[12];
 	} table[] = {
-		{SYNC_REJECT_KIND, 1, {0x00}}, {SYNC_REJECT_KIND, 9, {0x06}},
+		{SYNC_REJECT_KIND, 1, {0x00}}, {SYNC_REJECT_KIND, 9, {0x07}},
 		{SYNC_REJECT_SHORT, 3, {0x01, 0, 0}},
 		{SYNC_REJECT_CODE, 10, {0x40, 0x10}},               /* address 1 of none */
 		{SYNC_REJECT_CODE, 10, {0x40, 0xf0}},               /* tail of none */

@@ -68,10 +68,10 @@ a_pair_becomes_complete(void **state)
 	run(&a, &b, start);
 	assert_int_equal(state_of(&a), SYNC_SYNCING); /* nobody is active: nobody serves */
 	assert_false(duty_listen(&a));
-	duty_part(&a, SYNC_PREPARE, 1);
+	duty_part(&a, SYNC_PREPARE, 1, false);
 	assert_true(duty_listen(&a));
 	assert_false(duty_send(&a));
-	duty_part(&a, SYNC_ACTIVE, 1);
+	duty_part(&a, SYNC_ACTIVE, 1, false);
 	assert_false(duty_send(&a)); /* first the term */
 	run(&a, &b, start);
 	assert_true(duty_send(&a));
@@ -90,7 +90,7 @@ losses_are_repaired(void **state)
 
 	duty_init(&a, start, 0);
 	duty_init(&b, start, 0);
-	duty_part(&a, SYNC_ACTIVE, 1);
+	duty_part(&a, SYNC_ACTIVE, 1, false);
 	duty_session_up(&a);
 	duty_session_up(&b);
 	run(&a, &b, start);
@@ -116,31 +116,207 @@ roles_change_and_back(void **state)
 
 	duty_init(&a, start, 0);
 	duty_init(&b, start, 0);
-	duty_part(&a, SYNC_ACTIVE, 1);
+	duty_part(&a, SYNC_ACTIVE, 1, false);
 	duty_session_up(&a);
 	duty_session_up(&b);
 	run(&a, &b, start);
 	for (uint64_t term = 2; term < 10; term++) {
 		struct duty *old = term % 2 ? &b : &a, *new = term % 2 ? &a : &b;
 
-		duty_part(new, SYNC_PREPARE, term);
-		duty_part(old, SYNC_BARRIER, term);
+		duty_part(new, SYNC_PREPARE, term, false);
+		duty_part(old, SYNC_BARRIER, term, false);
 		assert_int_equal(old->part, SYNC_ACTIVE);
 		duty_set_barrier(old, term, 77);
 		assert_true(old->flushed_term != term);
 		duty_barrier_reached(old);
 		assert_true(old->flushed_term == term);
-		duty_part(new, SYNC_ACTIVE, term);
+		duty_part(new, SYNC_ACTIVE, term, false);
 		carry(new, old, start);
-		assert_true(duty_senior(new));
-		duty_part(old, SYNC_STANDBY, term);
-		assert_false(duty_senior(old));
+		assert_int_equal(duty_trust(new), TRUST_NEW);
+		duty_part(old, SYNC_STANDBY, term, false);
+		assert_int_equal(duty_trust(old), TRUST_ALL);
+		assert_false(old->renew);
 		assert_int_equal(state_of(old), SYNC_SYNCING); /* its windows are stale */
 		run(&a, &b, start);
 		assert_int_equal(state_of(&a), SYNC_SYNCED);
 		assert_int_equal(state_of(&b), SYNC_SYNCED);
 		assert_int_equal(new->bulks_sent, (term + 1) / 2);
 	}
+}
+
+/* a active in term 1, b in step with it. */
+static void
+pair_up(struct duty *a, struct duty *b)
+{
+	duty_init(a, start, 0);
+	duty_init(b, start, 0);
+	duty_part(a, SYNC_ACTIVE, 1, true);
+	duty_session_up(a);
+	duty_session_up(b);
+	run(a, b, start);
+	assert_int_equal(state_of(b), SYNC_SYNCED);
+}
+
+/* A table that stays full for an hour: incomplete all the time, on both sides, and few bulks. */
+static void
+what_cannot_be_held_is_asked_for_again(void **state)
+{
+	struct instant now = start, end = instant_add(start, 3600 * NS_PER_S);
+	struct duty a, b;
+	int64_t asked_s[16] = {0};
+	unsigned bulks = 0;
+
+	pair_up(&a, &b);
+	duty_missed(&b, false);
+	for (; instant_before(now, end); now = instant_add(now, NS_PER_S / 4)) {
+		duty_poll(&b, now, true, 10);
+		carry(&b, &a, now);
+		assert_int_equal(state_of(&a), SYNC_SYNCING);
+		assert_int_equal(state_of(&b), SYNC_SYNCING);
+		duty_poll(&a, now, true, 10);
+		if (carry(&a, &b, now) == 0)
+			continue;
+		if (bulks < 16)
+			asked_s[bulks] = instant_sub(now, start) / NS_PER_S;
+		bulks++;
+		duty_missed(&b, false); /* again there is no room for one of them */
+		duty_walked(&a);
+		carry(&a, &b, now);
+		duty_swept(&b);
+	}
+	assert_int_equal(asked_s[0], 1);
+	assert_int_equal(asked_s[1], 3);
+	assert_int_equal(asked_s[2], 7);
+	assert_in_range(bulks, 55, 66);
+	now = instant_add(now, 61 * NS_PER_S);
+	run(&a, &b, now);
+	assert_int_equal(state_of(&a), SYNC_SYNCED);
+	assert_int_equal(state_of(&b), SYNC_SYNCED);
+	/* another one after a long calm is asked for soon, the next one later */
+	now = instant_add(now, 300 * NS_PER_S);
+	for (unsigned i = 0; i < 2; i++) {
+		duty_missed(&b, true);
+		duty_poll(&b, now, true, 10);
+		assert_int_equal(carry(&b, &a, now), 1); /* that it is incomplete */
+		now = instant_add(now, (int64_t)(i + 1) * NS_PER_S);
+		run(&a, &b, instant_add(now, -NS_PER_MS));
+		assert_int_equal(state_of(&a), SYNC_SYNCING);
+		run(&a, &b, now);
+		assert_int_equal(state_of(&a), SYNC_SYNCED);
+	}
+}
+
+/* What changed of a flow may come before the flow, while a bulk is on its way. */
+static void
+an_update_before_its_flow_is_no_loss(void **state)
+{
+	struct duty a, b;
+
+	duty_init(&a, start, 0);
+	duty_init(&b, start, 0);
+	duty_part(&a, SYNC_ACTIVE, 1, true);
+	duty_session_up(&a);
+	duty_session_up(&b);
+	carry(&b, &a, start);
+	carry(&a, &b, start);
+	duty_poll(&a, start, true, 10);
+	carry(&a, &b, start);
+	assert_int_equal(b.in, IN_RECEIVING);
+	duty_missed(&b, true);
+	run(&a, &b, start);
+	assert_int_equal(state_of(&b), SYNC_SYNCED);
+	duty_missed(&a, false); /* whoever is active has the truth */
+	assert_int_equal(state_of(&a), SYNC_SYNCED);
+}
+
+/* The term of the active node grows while it stays active: said once, and that is all. */
+static void
+a_term_may_grow(void **state)
+{
+	struct duty a, b;
+
+	pair_up(&a, &b);
+	duty_part(&a, SYNC_ACTIVE, 4, true);
+	assert_false(duty_send(&a)); /* first the term */
+	assert_int_equal(carry(&a, &b, start), 1);
+	assert_int_equal(b.peer_term, 4);
+	assert_true(duty_send(&a));
+	run(&a, &b, start);
+	assert_int_equal(a.bulks_sent, 1);
+	assert_int_equal(state_of(&a), SYNC_SYNCED);
+	assert_int_equal(state_of(&b), SYNC_SYNCED);
+	duty_part(&a, SYNC_ACTIVE, 4, true); /* told again: nothing */
+	assert_int_equal(carry(&a, &b, start), 0);
+	duty_part(&a, SYNC_BARRIER, 5, false);
+	duty_set_barrier(&a, 5, 7);
+	duty_part(&a, SYNC_ACTIVE, 6, true);
+	assert_false(a.barrier); /* of a switch that never came */
+}
+
+/* In the middle of a bulk, too. */
+static void
+a_term_may_grow_during_a_bulk(void **state)
+{
+	struct duty a, b;
+
+	pair_up(&a, &b);
+	duty_lost(&a);
+	duty_poll(&a, start, true, 10);
+	carry(&a, &b, start);
+	assert_int_equal(a.out, OUT_SENDING);
+	duty_part(&a, SYNC_ACTIVE, 2, true);
+	run(&a, &b, start);
+	assert_int_equal(a.bulks_sent, 2);
+	assert_int_equal(state_of(&a), SYNC_SYNCED);
+	assert_int_equal(state_of(&b), SYNC_SYNCED);
+}
+
+/* Who is believed while active: only the one that gave the role away, and only until it is active
+ * again. */
+static void
+an_active_node_believes_its_predecessor_only(void **state)
+{
+	struct sync_record term = {.control = {.type = SYNC_TERM, .term = 1}};
+	struct duty b;
+
+	duty_init(&b, start, 0);
+	duty_session_up(&b);
+	assert_int_equal(duty_trust(&b), TRUST_ALL);
+	duty_part(&b, SYNC_PREPARE, 1, false);
+	assert_int_equal(duty_trust(&b), TRUST_ALL);
+	duty_part(&b, SYNC_ACTIVE, 2, false);
+	assert_int_equal(duty_trust(&b), TRUST_NEW);
+	duty_control(&b, &term, start); /* overtaken: it drains */
+	assert_int_equal(duty_trust(&b), TRUST_NEW);
+	term.control.term = 2;
+	duty_control(&b, &term, start);
+	assert_int_equal(duty_trust(&b), TRUST_NONE);
+	duty_part(&b, SYNC_ACTIVE, 3, false);
+	assert_int_equal(duty_trust(&b), TRUST_NONE);
+	duty_part(&b, SYNC_BARRIER, 4, false);
+	duty_part(&b, SYNC_STANDBY, 4, false);
+	assert_int_equal(duty_trust(&b), TRUST_ALL);
+	duty_part(&b, SYNC_ACTIVE, 5, true);
+	assert_int_equal(duty_trust(&b), TRUST_NONE);
+}
+
+/* The gate lapsed, a conflict was lost: what waits to be sent is of a time without right. */
+static void
+who_lost_the_role_begins_anew(void **state)
+{
+	struct duty a, b;
+
+	pair_up(&a, &b);
+	duty_part(&a, SYNC_STANDBY, 2, false);
+	assert_true(a.renew);
+	duty_session_down(&a);
+	assert_false(a.renew);
+	duty_part(&b, SYNC_ACTIVE, 2, true);
+	duty_session_up(&a);
+	duty_session_up(&b);
+	run(&a, &b, start);
+	assert_int_equal(state_of(&a), SYNC_SYNCED);
+	assert_int_equal(a.bulks_received, 1);
 }
 
 /* Without a refresh everything on the standby would expire after twenty days. */
@@ -152,7 +328,7 @@ long_lives_are_confirmed(void **state)
 
 	duty_init(&a, start, 0);
 	duty_init(&b, start, 0);
-	duty_part(&a, SYNC_ACTIVE, 1);
+	duty_part(&a, SYNC_ACTIVE, 1, false);
 	duty_session_up(&a);
 	duty_session_up(&b);
 	run(&a, &b, start);
@@ -237,6 +413,12 @@ main(void)
 		cmocka_unit_test(a_pair_becomes_complete),
 		cmocka_unit_test(losses_are_repaired),
 		cmocka_unit_test(roles_change_and_back),
+		cmocka_unit_test(what_cannot_be_held_is_asked_for_again),
+		cmocka_unit_test(an_update_before_its_flow_is_no_loss),
+		cmocka_unit_test(a_term_may_grow),
+		cmocka_unit_test(a_term_may_grow_during_a_bulk),
+		cmocka_unit_test(an_active_node_believes_its_predecessor_only),
+		cmocka_unit_test(who_lost_the_role_begins_anew),
 		cmocka_unit_test(long_lives_are_confirmed),
 		cmocka_unit_test(lifetimes_tell_bulks_apart),
 		cmocka_unit_test(timeouts_follow_state),

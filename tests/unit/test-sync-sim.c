@@ -47,17 +47,18 @@ fault(struct world *w, uint64_t *term)
 	case 4: /* machine */
 		reboot(w, p);
 		if (q->duty.part != SYNC_ACTIVE)
-			duty_part(&q->duty, SYNC_ACTIVE, ++*term);
+			duty_part(&q->duty, SYNC_ACTIVE, ++*term, true);
 		break;
 	case 5: /* planned switch */
-		duty_part(&p->duty, SYNC_PREPARE, *term);
-		duty_part(&p->duty, SYNC_ACTIVE, ++*term);
+		duty_part(&p->duty, SYNC_PREPARE, *term, false);
+		duty_part(&q->duty, SYNC_BARRIER, *term, false);
+		duty_part(&p->duty, SYNC_ACTIVE, ++*term, false);
 		if (prng_chance(&w->rnd, 50))
 			step(w, 4);
-		duty_part(&q->duty, SYNC_STANDBY, *term);
+		duty_part(&q->duty, SYNC_STANDBY, *term, false);
 		break;
 	case 6: /* both active for a while */
-		duty_part(&p->duty, SYNC_ACTIVE, ++*term);
+		duty_part(&p->duty, SYNC_ACTIVE, ++*term, true);
 		break;
 	case 7: /* a storm of events */
 		for (unsigned n = 0; n < 2 * EVENTS && p->duty.part == SYNC_ACTIVE; n++)
@@ -113,8 +114,8 @@ tables_become_equal(void **state)
 			fault(w, &term);
 		}
 		/* in the end one is active and the other is not */
-		duty_part(&w->p[seed % 2].duty, SYNC_ACTIVE, ++term);
-		duty_part(&w->p[!(seed % 2)].duty, SYNC_STANDBY, term);
+		duty_part(&w->p[seed % 2].duty, SYNC_ACTIVE, ++term, false);
+		duty_part(&w->p[!(seed % 2)].duty, SYNC_STANDBY, term, false);
 		for (unsigned i = 0; i < 100; i++)
 			step(w, 4);
 		int64_t ms = settle(w, seed);
@@ -132,6 +133,95 @@ tables_become_equal(void **state)
 		(unsigned long)restarts, (unsigned long)overruns, (unsigned long)bulks,
 		(unsigned long)overflow, (long)worst_ms);
 	assert_true(restarts > 100 && overruns > 100 && bulks > 300 && overflow > 0);
+}
+
+/* New flows that can be told from all others. */
+static void
+traffic_of(struct world *w, struct peer *p, uint32_t stamp)
+{
+	for (unsigned id = 0; id < FLOWS; id++) {
+		struct entry *e = &p->table[id];
+
+		if (e->there || !prng_chance(&w->rnd, 40))
+			continue;
+		*e = (struct entry){true, 1, stamp | id, w->now.ns + 100 * NS_PER_S};
+		kernel_event(w, p, SYNC_NEW, id);
+	}
+}
+
+static unsigned
+count_of(const struct peer *p, uint32_t stamp)
+{
+	unsigned n = 0;
+
+	for (unsigned id = 0; id < FLOWS; id++)
+		n += p->table[id].there && p->table[id].mark == (stamp | id);
+	return n;
+}
+
+/*
+ * Cut apart, both are active; each makes flows. When they meet, the one without the right to it
+ * brings nothing of that time to the other, and has the other's table in the end.
+ */
+static void
+a_loser_brings_nothing(void **state)
+{
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		struct world *w = new_world(seed);
+		struct peer *a = &w->p[0], *b = &w->p[1];
+		struct peer *winner = seed % 2 ? b : a, *loser = seed % 2 ? a : b;
+
+		settle(w, seed);
+		for (unsigned i = 0; i < 50; i++)
+			step(w, 4);
+		w->cut = true;
+		step(w, 0);
+		duty_part(&a->duty, SYNC_ACTIVE, 2, true); /* the term grows, it stays active */
+		duty_part(&b->duty, SYNC_ACTIVE, 2, true);
+		step(w, 0);
+		traffic_of(w, winner, 0x51000000);
+		traffic_of(w, loser, 0x10000000);
+		assert_true(count_of(loser, 0x10000000) > 20);
+		for (unsigned i = 0; i < 20; i++)
+			step(w, 0);
+		w->cut = false;
+		/* it takes a moment until one of them gives way */
+		for (int64_t i = prng_range(&w->rnd, 0, 600); i > 0; i--)
+			step(w, 0);
+		duty_part(&loser->duty, SYNC_STANDBY, 2, false);
+		settle(w, seed);
+		assert_int_equal(count_of(winner, 0x10000000), 0);
+		assert_true(count_of(winner, 0x51000000) > 20);
+		free_world(w);
+	}
+}
+
+/* A table that is too small: never "synced", few bulks, and all is well when there is room. */
+static void
+a_full_table_is_told(void **state)
+{
+	struct world *w = new_world(11);
+	struct peer *a = &w->p[0], *b = &w->p[1];
+	struct sync_report r;
+
+	settle(w, 11);
+	for (unsigned i = 0; i < 2000; i++)
+		step(w, 8);
+	b->room = flows_in(a) / 2;
+	for (unsigned i = 0; i < 200; i++)
+		step(w, 8);
+	assert_true(w->missed > 0);
+	for (unsigned i = 0; i < 300000; i++) { /* thirty seconds */
+		step(w, 0);
+		for (unsigned k = 0; k < 2; k++) {
+			duty_report(&w->p[k].duty, &r);
+			assert_true(i < 200 || r.state == SYNC_SYNCING);
+		}
+	}
+	assert_in_range(w->bulks, 4, 6); /* the first, and after 1, 2, 4, 8 seconds */
+	b->room = FLOWS;
+	settle(w, 11);
+	free_world(w);
 }
 
 /* Loss alone needs no second bulk: the stream repeats what was lost. */
@@ -235,6 +325,8 @@ main(void)
 		cmocka_unit_test(loss_needs_no_bulk),
 		cmocka_unit_test(marks_mean_applied),
 		cmocka_unit_test(sequence_numbers_wrap),
+		cmocka_unit_test(a_loser_brings_nothing),
+		cmocka_unit_test(a_full_table_is_told),
 		cmocka_unit_test(tables_become_equal),
 	};
 

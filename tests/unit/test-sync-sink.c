@@ -16,6 +16,7 @@
 
 static struct ctnl_query query = {.fd = -1};
 static struct aging aging;
+static struct flow_own here;
 static struct sink sink;
 static bool have_namespace;
 
@@ -25,7 +26,7 @@ enter_namespace(void **state)
 	if (unshare(CLONE_NEWNET) < 0)
 		return 0;
 	aging_defaults(&aging);
-	if (ctnl_query_open(&query) < 0 || sink_open(&sink, &query, &aging) < 0)
+	if (ctnl_query_open(&query) < 0 || sink_open(&sink, &query, &aging, &here) < 0)
 		return -1;
 	have_namespace = true;
 	return 0;
@@ -40,6 +41,7 @@ empty_table(void **state)
 	sink.occupied = 0;
 	sink.lifetime_s = AGING_LONG_S;
 	sink.count = (struct sink_counts){0};
+	sink.trouble = (struct sink_trouble){0};
 	return 0;
 }
 
@@ -261,6 +263,45 @@ status_is_never_taken_away(void **state)
 	forget(&f);
 }
 
+/* An update that finds no flow: the tables differ, unless the flow is of no concern here. */
+static void
+an_update_may_find_nothing(void **state)
+{
+	struct flow f = client(IPPROTO_TCP, 11, 1025);
+	struct ip_addr a = {.family = 4};
+
+	need_namespace();
+	sink_record(&sink, SYNC_UPDATE, &f);
+	sink_flush(&sink);
+	assert_int_equal(sink.trouble.unknown, 1);
+	assert_int_equal(sink.count.unknown, 1);
+	memcpy(a.b, f.orig.src, 4);
+	flow_own_add(&here, &a); /* an address of this machine that the peer cannot know */
+	sink_record(&sink, SYNC_UPDATE, &f);
+	sink_flush(&sink);
+	flow_own_clear(&here);
+	assert_int_equal(sink.trouble.unknown, 1);
+	assert_int_equal(sink.trouble.failed, 0);
+}
+
+/* What the kernel refuses is named. */
+static void
+failures_are_told(void **state)
+{
+	struct flow f = client(IPPROTO_TCP, 12, 1025);
+	int fd = sink.batch.fd;
+
+	need_namespace();
+	sink.batch.fd = -1;
+	sink_record(&sink, SYNC_NEW, &f);
+	sink_record(&sink, SYNC_UPDATE, &f);
+	sink_flush(&sink);
+	sink.batch.fd = fd;
+	assert_int_equal(sink.trouble.failed, 2);
+	assert_int_equal(sink.trouble.full, 0);
+	assert_int_equal(sink.trouble.error, -EBADF);
+}
+
 static void
 a_missing_helper_is_left_out(void **state)
 {
@@ -322,6 +363,8 @@ main(void)
 		cmocka_unit_test_setup(several_words_in_one_batch, empty_table),
 		cmocka_unit_test_setup(the_senior_believes_itself, empty_table),
 		cmocka_unit_test_setup(status_is_never_taken_away, empty_table),
+		cmocka_unit_test_setup(an_update_may_find_nothing, empty_table),
+		cmocka_unit_test_setup(failures_are_told, empty_table),
 		cmocka_unit_test_setup(a_missing_helper_is_left_out, empty_table),
 		cmocka_unit_test_setup(random_flows, empty_table),
 	};

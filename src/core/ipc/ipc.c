@@ -305,6 +305,7 @@ ipc_encode_sync_part(const struct ipc_sync_part *m, uint8_t *buf, size_t size)
 
 	wr_u8(&w, m->part);
 	wr_u64(&w, m->term);
+	wr_u8(&w, m->alone);
 	return finish(&w);
 }
 
@@ -317,6 +318,7 @@ ipc_decode_sync_part(const uint8_t *msg, size_t len, struct ipc_sync_part *out)
 		return false;
 	out->part = rd_enum(&r, SYNC_BARRIER + 1);
 	out->term = rd_u64(&r);
+	out->alone = rd_bool(&r);
 	return rd_done(&r);
 }
 

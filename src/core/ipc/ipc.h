@@ -55,6 +55,7 @@ struct ipc_reply {
 struct ipc_sync_part {
 	enum sync_part part;
 	uint64_t term;
+	bool alone; /* SYNC_ACTIVE without the peer's leave */
 };
 
 #define ANNOUNCE_ADDRS_MAX 1024

@@ -122,6 +122,7 @@ struct action {
 		struct {
 			enum sync_part part;
 			uint64_t term;
+			bool alone; /* SYNC_ACTIVE without the peer's leave */
 		} sync;
 		struct note note;
 		struct {

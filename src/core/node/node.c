@@ -267,6 +267,7 @@ tell_sync(struct node *n, enum sync_part part, uint64_t term, struct actions *ou
 	a = node_act(out, ACT_SYNC);
 	a->sync.part = part;
 	a->sync.term = term;
+	a->sync.alone = n->elect.alone;
 	n->sync_part = part;
 }
 

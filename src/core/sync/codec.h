@@ -26,6 +26,7 @@ enum sync_control {
 	SYNC_BULK_END,         /* id, count = flows sent */
 	SYNC_BULK_DONE,        /* id: everything of it is in my kernel, and nothing else */
 	SYNC_TERM,             /* term: what follows happened in this term */
+	SYNC_INCOMPLETE,       /* some of it is not in my kernel: I shall ask for a bulk */
 	_SYNC_CONTROL_MAX,
 };
 

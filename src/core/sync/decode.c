@@ -264,6 +264,8 @@ get_control(struct rd *r, unsigned type, struct sync_record *rec)
 	case SYNC_TERM:
 		rec->control.term = rd_u64(r);
 		break;
+	case SYNC_INCOMPLETE:
+		break;
 	case _SYNC_CONTROL_MAX:
 		break;
 	}

@@ -19,7 +19,9 @@ forget_incoming(struct duty *d)
 {
 	d->in = IN_NONE;
 	d->in_complete = false;
-	d->put_request = d->put_done = false;
+	d->put_request = d->put_done = d->put_incomplete = false;
+	d->missed = false;
+	d->again_at = INSTANT_ZERO;
 	d->in_total = d->in_seen = 0;
 }
 
@@ -39,26 +41,30 @@ forget_outgoing(struct duty *d)
 }
 
 void
-duty_part(struct duty *d, enum sync_part part, uint64_t term)
+duty_part(struct duty *d, enum sync_part part, uint64_t term, bool alone)
 {
 	bool was_active = d->part == SYNC_ACTIVE;
 
-	if (part ==
-		SYNC_BARRIER) /* its term is the one to report; what happens here stays as it is */
+	if (part == SYNC_BARRIER) { /* its term is the one to report; nothing else changes */
+		d->draining = true;
 		return;
+	}
 	if (term != d->term || (part == SYNC_ACTIVE) != was_active)
 		d->barrier = false;
 	if (part == SYNC_ACTIVE && (!was_active || term != d->term)) {
 		d->put_term = d->session;
 		if (!was_active)
 			forget_incoming(d);
+		d->heir = !alone && (!was_active || d->heir);
 	}
 	d->term = term;
 	d->part = part;
 	if (was_active && part != SYNC_ACTIVE) {
 		forget_outgoing(d);
 		ask(d); /* windows are stale here: the peer's flows replace ours */
+		d->renew = !d->draining;
 	}
+	d->draining = false;
 }
 
 void
@@ -82,7 +88,7 @@ duty_session_up(struct duty *d)
 	d->session = true;
 	d->asked = 0;
 	d->peer_term = 0;
-	d->barrier = false;
+	d->barrier = d->renew = d->heir = false;
 	forget_outgoing(d);
 	forget_incoming(d);
 	d->put_term = d->part == SYNC_ACTIVE;
@@ -95,7 +101,7 @@ duty_session_down(struct duty *d)
 {
 	d->session = false;
 	d->asked = 0;
-	d->barrier = d->put_term = false;
+	d->barrier = d->put_term = d->renew = d->heir = false;
 	forget_outgoing(d);
 	forget_incoming(d);
 }
@@ -108,6 +114,16 @@ duty_lost(struct duty *d)
 	d->out = OUT_IDLE;
 }
 
+void
+duty_missed(struct duty *d, bool update)
+{
+	if (d->part == SYNC_ACTIVE || !d->session || (update && d->in == IN_RECEIVING))
+		return;
+	d->put_incomplete |= d->in_complete;
+	d->in_complete = false;
+	d->missed = true;
+}
+
 static void
 on_begin(struct duty *d, const struct sync_record *rec, struct instant now)
 {
@@ -117,6 +133,8 @@ on_begin(struct duty *d, const struct sync_record *rec, struct instant now)
 		d->in_complete = false; /* not a refresh: the peer lost something */
 	d->in = IN_RECEIVING;
 	d->put_done = false;
+	d->missed = false;
+	d->again_at = INSTANT_ZERO;
 	d->in_id = rec->control.id;
 	d->in_total = rec->control.count;
 	d->in_seen = 0;
@@ -151,16 +169,48 @@ duty_control(struct duty *d, const struct sync_record *rec, struct instant now)
 	case SYNC_TERM:
 		d->peer_term = rec->control.term;
 		d->asked = 0; /* it is active, and asks again when it is not */
+		if (d->peer_term >= d->term)
+			d->heir = false; /* and no longer the one that gave us the role */
+		break;
+	case SYNC_INCOMPLETE:
+		d->out_complete = false;
+		if (d->out == OUT_WAITING)
+			d->out = OUT_DONE;
 		break;
 	case _SYNC_CONTROL_MAX:
 		break;
 	}
 }
 
+/*
+ * Asks again, with pauses that grow while it does not help: when this kernel's table is full, a
+ * bulk every second would cost both nodes much and mend nothing.
+ */
+static void
+ask_again(struct duty *d, struct instant now)
+{
+	if (d->again_at.ns && instant_reached(now, d->again_at)) {
+		d->put_request = true;
+		d->again_last = now;
+		return;
+	}
+	if (d->again_at.ns)
+		return;
+	if (!d->again_last.ns || instant_sub(now, d->again_last) > 2 * DUTY_AGAIN_MAX_NS)
+		d->again_ns = DUTY_AGAIN_MIN_NS;
+	else
+		d->again_ns =
+			d->again_ns * 2 < DUTY_AGAIN_MAX_NS ? d->again_ns * 2 : DUTY_AGAIN_MAX_NS;
+	d->again_at = instant_add(now, d->again_ns);
+}
+
 void
 duty_poll(struct duty *d, struct instant now, bool calm, uint32_t flows)
 {
-	if (d->part != SYNC_ACTIVE && d->in == IN_DONE && aging_needs_refresh(now, d->in_expiry_s))
+	if (d->part != SYNC_ACTIVE && d->in == IN_DONE && d->missed)
+		ask_again(d, now);
+	else if (d->part != SYNC_ACTIVE && d->in == IN_DONE &&
+		 aging_needs_refresh(now, d->in_expiry_s))
 		d->put_request = true;
 	if (d->part != SYNC_ACTIVE || !d->session || !d->asked || d->put_term)
 		return;
@@ -184,6 +234,8 @@ duty_next(const struct duty *d, struct sync_record *rec)
 		rec->control.type = SYNC_BULK_REQUEST;
 		rec->control.id = d->request_id + 1;
 		rec->control.count = d->in_complete;
+	} else if (d->put_incomplete) {
+		rec->control.type = SYNC_INCOMPLETE;
 	} else if (d->put_done) {
 		rec->control.type = SYNC_BULK_DONE;
 		rec->control.id = d->in_id;
@@ -213,6 +265,9 @@ duty_put(struct duty *d, const struct sync_record *rec)
 		d->request_id++;
 		d->in = IN_ASKED;
 		break;
+	case SYNC_INCOMPLETE:
+		d->put_incomplete = false;
+		break;
 	case SYNC_BULK_DONE:
 		d->put_done = false;
 		break;
@@ -239,8 +294,9 @@ duty_swept(struct duty *d)
 {
 	assert(d->in == IN_SWEEPING);
 	d->in = IN_DONE;
-	d->in_complete = true;
-	d->put_done = true;
+	d->in_complete = !d->missed;
+	d->put_done = !d->missed;
+	d->put_incomplete |= d->missed;
 	d->bulks_received++;
 }
 

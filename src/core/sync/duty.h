@@ -13,6 +13,9 @@
 #include "core/node/event.h"
 #include "core/sync/codec.h"
 
+#define DUTY_AGAIN_MIN_NS NS_PER_S        /* before asking again for what could not be held … */
+#define DUTY_AGAIN_MAX_NS (60 * NS_PER_S) /* … doubled each time, up to this */
+
 enum duty_out {
 	OUT_IDLE,
 	OUT_BEGIN,   /* BEGIN is to be put */
@@ -22,12 +25,22 @@ enum duty_out {
 	OUT_DONE,
 };
 
+/* What records of the peer's flows are worth here. */
+enum duty_trust {
+	TRUST_ALL,  /* standby: the peer knows better */
+	TRUST_NEW,  /* active by agreement: what the old one still sees is added, nothing else */
+	TRUST_NONE, /* active without it: the peer has no right to forward */
+};
+
 enum duty_in { IN_NONE, IN_ASKED, IN_RECEIVING, IN_SWEEPING, IN_DONE };
 
 struct duty {
 	enum sync_part part; /* never SYNC_BARRIER: that is an ACTIVE with a barrier */
 	uint64_t term, peer_term;
 	bool session;
+	bool heir;     /* active by the peer's leave, who has not been active since */
+	bool draining; /* the barrier was ordered: active for a few milliseconds more */
+	bool renew;    /* begin a session of our own: what is on its way counts no more */
 
 	/* As sender. */
 	enum duty_out out;
@@ -45,7 +58,11 @@ struct duty {
 	uint32_t request_id, in_id;
 	uint32_t in_total, in_seen;
 	bool in_complete;    /* my table is the peer's; stays true while a refresh goes on */
-	int64_t in_expiry_s; /* of what is confirmed now (aging.h) */
+	bool missed;         /* since the last BEGIN something could not be held here */
+	bool put_incomplete; /* the peer is to hear of it */
+	struct instant again_at, again_last; /* next and last request because of it, 0 = none */
+	int64_t again_ns;                    /* the pause before that */
+	int64_t in_expiry_s;                 /* of what is confirmed now (aging.h) */
 	uint32_t bulks_received;
 
 	/* Barrier. */
@@ -56,9 +73,12 @@ struct duty {
 
 /* last_s: the in_expiry_s of an earlier process on this machine, 0 = none known. */
 void duty_init(struct duty *d, struct instant now, int64_t last_s);
-/* The engine's order. SYNC_BARRIER: follow with duty_set_barrier() when all events have been put.
+/*
+ * The engine's order; `alone`: SYNC_ACTIVE without the peer's leave. SYNC_BARRIER: follow with
+ * duty_set_barrier() when all events have been put. Who ends being active without a barrier has
+ * lost the right to it at some unknown time before: `renew` is set then.
  */
-void duty_part(struct duty *d, enum sync_part part, uint64_t term);
+void duty_part(struct duty *d, enum sync_part part, uint64_t term, bool alone);
 void duty_set_barrier(struct duty *d, uint64_t term, uint32_t mark);
 /* The peer has applied everything up to the barrier's mark. */
 void duty_barrier_reached(struct duty *d);
@@ -67,6 +87,12 @@ void duty_session_up(struct duty *d);
 void duty_session_down(struct duty *d);
 /* Events were lost, or a record did not fit. */
 void duty_lost(struct duty *d);
+/*
+ * A flow of the peer's could not be held here, or (`update`) what changed of it found no flow. An
+ * update comes before its flow while a bulk is under way; at any other time the tables differ, and
+ * a bulk is asked for.
+ */
+void duty_missed(struct duty *d, bool update);
 
 /* A control record from the peer. */
 void duty_control(struct duty *d, const struct sync_record *rec, struct instant now);
@@ -104,12 +130,15 @@ duty_send(const struct duty *d)
 
 /*
  * Who is active knows better than any peer what passes him: his own table wins, whatever terms say.
- * The other one may be draining, hanging with a closed gate, or the loser of a conflict.
+ * Of a peer that gave him the role, he adds what it still sees while it drains. Of any other (it
+ * hangs with a closed gate, or will lose the conflict) he believes nothing.
  */
-static inline bool
-duty_senior(const struct duty *d)
+static inline enum duty_trust
+duty_trust(const struct duty *d)
 {
-	return d->part == SYNC_ACTIVE;
+	if (d->part != SYNC_ACTIVE)
+		return TRUST_ALL;
+	return d->heir ? TRUST_NEW : TRUST_NONE;
 }
 
 /* State and progress; the caller fills in the figures that are not duty's. */

@@ -220,8 +220,10 @@ sync_encode_flow(struct sync_encoder *e, enum sync_kind kind, const struct flow 
 	uint8_t *start = e->w.p;
 
 	assert(kind == SYNC_NEW || kind == SYNC_UPDATE || kind == SYNC_DESTROY);
+	if (!flow_invert(f->family, f->proto, &f->orig, &plain))
+		return SYNC_ODD; /* nor what becomes of it: the peer would miss the flow */
 	if (kind == SYNC_NEW) {
-		if (!(f->has & FLOW_REPLY) || !flow_invert(f->family, f->proto, &f->orig, &plain))
+		if (!(f->has & FLOW_REPLY))
 			return SYNC_ODD;
 		nat = memcmp(&plain, &f->reply, sizeof(plain)) != 0;
 	}
@@ -267,6 +269,8 @@ sync_encode_control(struct sync_encoder *e, const struct sync_record *rec)
 		break;
 	case SYNC_TERM:
 		wr_u64(&e->w, rec->control.term);
+		break;
+	case SYNC_INCOMPLETE:
 		break;
 	case _SYNC_CONTROL_MAX:
 		assert(false);

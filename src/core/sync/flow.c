@@ -158,6 +158,12 @@ own_has(const struct flow_own *o, uint8_t family, const uint8_t *b)
 }
 
 bool
+flow_own_has(const struct flow_own *o, const struct ip_addr *a)
+{
+	return own_has(o, a->family, a->b);
+}
+
+bool
 flow_own_add(struct flow_own *o, const struct ip_addr *a)
 {
 	unsigned i = own_slot(a->family, a->b);

@@ -108,6 +108,7 @@ struct flow_own {
 void flow_own_clear(struct flow_own *o);
 /* False when full (never with SYNC_OWN_ADDRS_MAX addresses). */
 bool flow_own_add(struct flow_own *o, const struct ip_addr *a);
+bool flow_own_has(const struct flow_own *o, const struct ip_addr *a);
 
 /*
  * The flow begins or ends on this node, or never leaves a link, so that it is nothing to the peer:

@@ -172,6 +172,7 @@ show_alarms(const struct config *c, const struct node_status *s, struct instant 
 {
 	const struct claim *p = &s->peer_claim;
 	json_t *list = json_array();
+	struct sync_status y;
 
 	if (!s->configured)
 		alarm_add(list, "the engine has no configuration yet");
@@ -204,6 +205,9 @@ show_alarms(const struct config *c, const struct node_status *s, struct instant 
 		if (s->peer != PEER_ALIVE && stranger_shown(w, now))
 			alarm_add(list, STRANGER_TEXT, w->iface, w->ethertype, c->rev.ha.ethertype);
 	}
+	if (s->role != ROLE_ACTIVE && pages_sync_status(c, &y) && y.table_full)
+		alarm_add(list, "the connection table is full: not all connections of the active "
+				"node are held here; raise sysctl net.netfilter.nf_conntrack_max");
 	port_alarms(c, list, s);
 	return list;
 }

@@ -70,10 +70,10 @@ stat_sync(const struct config *c)
 		uint64_t value;
 	} counters[] = {COUNTER(events), COUNTER(event_overruns), COUNTER(flows_sent),
 		COUNTER(flows_inserted), COUNTER(flows_updated), COUNTER(flows_deleted),
-		COUNTER(insert_failed), COUNTER(conflicts), COUNTER(frames_sent),
-		COUNTER(frames_received), COUNTER(bytes_sent), COUNTER(retransmits),
-		COUNTER(bulks_sent), COUNTER(bulks_received), COUNTER(buffer_full),
-		COUNTER(refused), COUNTER(filtered), COUNTER(not_carried)};
+		COUNTER(insert_failed), COUNTER(updates_missed), COUNTER(conflicts),
+		COUNTER(frames_sent), COUNTER(frames_received), COUNTER(bytes_sent),
+		COUNTER(retransmits), COUNTER(bulks_sent), COUNTER(bulks_received),
+		COUNTER(buffer_full), COUNTER(refused), COUNTER(filtered), COUNTER(not_carried)};
 #undef COUNTER
 
 	json_object_set_new(o, "running", json_boolean(y.running));

@@ -115,6 +115,7 @@ engine_act(struct engine *e)
 		case ACT_SYNC:
 			e->sync_part.part = a->sync.part;
 			e->sync_part.term = a->sync.term;
+			e->sync_part.alone = a->sync.alone;
 			engine_tell_sync(e);
 			break;
 		case ACT_NOTE:

@@ -196,7 +196,10 @@ link_poll(struct link *l, struct instant now)
 void
 link_restart(struct link *l, const struct ipc_sync_conf *c)
 {
+	struct instant heard = l->heard;
+
 	new_session(l, c->cluster_id, c->key);
+	l->heard = heard; /* the link itself is not lost */
 }
 
 /* The first device on which the peer was heard lately, else the one where it was heard last. */

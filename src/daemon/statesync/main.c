@@ -30,14 +30,18 @@ take_records(struct statesync *s, const uint8_t *records, size_t len, struct ins
 	struct sync_record rec;
 	enum sync_reject r;
 
-	if (s->sink.senior != duty_senior(&s->duty)) {
-		sink_flush(&s->sink);
+	if (s->sink.senior != (duty_trust(&s->duty) != TRUST_ALL)) {
+		trouble_flush(s);
 		s->sink.senior = !s->sink.senior;
 	}
 	s->sink.lifetime_s = aging_lifetime(now, s->duty.in_expiry_s);
 	sync_decode_begin(&d, records, len);
 	while ((r = sync_decode_next(&d, &rec)) == SYNC_OK) {
 		if (rec.kind != SYNC_CONTROL) {
+			if (duty_trust(&s->duty) == TRUST_NONE) {
+				s->sink.count.ignored++;
+				continue;
+			}
 			if (rec.kind == SYNC_NEW) {
 				duty_seen(&s->duty);
 				if (flow_is_local(&rec.flow, &s->own))
@@ -47,15 +51,23 @@ take_records(struct statesync *s, const uint8_t *records, size_t len, struct ins
 			keep_applied(s, &rec.flow);
 			continue;
 		}
-		sink_flush(&s->sink); /* a mark in the stream: what stood before it is in the
-					   kernel */
+		trouble_flush(s); /* a mark in the stream: what stood before it is in the kernel */
 		duty_control(&s->duty, &rec, now);
 		s->page->expiry_s = s->duty.in_expiry_s;
 		s->sink.lifetime_s = aging_lifetime(now, s->duty.in_expiry_s);
-		s->sink.senior = duty_senior(&s->duty);
+		s->sink.senior = duty_trust(&s->duty) != TRUST_ALL;
 	}
 	if (r != SYNC_END)
 		s->stream.count.rejected++;
+}
+
+/* Neither what is on its way nor what waits counts any more. */
+static void
+begin_anew(struct statesync *s)
+{
+	link_restart(&s->link, &s->conf);
+	duty_session_down(&s->duty);
+	stream_reset(&s->stream);
 }
 
 static void
@@ -68,9 +80,7 @@ on_payload(void *arg, enum frame_kind kind, const uint8_t *payload, size_t len, 
 
 	stream_input(&s->stream, now, kind, payload, len, &news);
 	if (news == STREAM_RESTARTED) { /* the sessions do not match: begin both anew */
-		link_restart(&s->link, &s->conf);
-		duty_session_down(&s->duty);
-		stream_reset(&s->stream);
+		begin_anew(s);
 		return;
 	}
 	while (stream_deliver(&s->stream, &records, &n))
@@ -83,7 +93,7 @@ on_session(void *arg, struct instant now)
 	struct statesync *s = arg;
 
 	(void)now;
-	sink_flush(&s->sink);
+	trouble_flush(s);
 	stream_reset(&s->stream);
 	duty_session_up(&s->duty);
 }
@@ -139,7 +149,7 @@ after_round(void *arg, struct instant now)
 
 	check(s, now);
 	if (s->enabled) {
-		sink_flush(&s->sink);
+		trouble_flush(s);
 		stream_applied(&s->stream, now);
 		put_controls(s, now);
 		feed_listen(s, now);
@@ -234,18 +244,20 @@ take_part(struct statesync *s, const uint8_t *msg, size_t len, struct instant no
 
 	if (!ipc_decode_sync_part(msg, len, &m))
 		return;
-	if (s->enabled && s->part == SYNC_ACTIVE && m.part == SYNC_STANDBY)
+	if (s->enabled && s->part == SYNC_BARRIER && m.part != SYNC_BARRIER)
 		feed_events(s, now, true); /* the last that happened here, before listening ends */
 	keep_part(s, m.part, now);
 	s->part = m.part;
-	duty_part(&s->duty, m.part, m.term);
+	duty_part(&s->duty, m.part, m.term, m.alone);
+	if (s->duty.renew && s->enabled)
+		begin_anew(s); /* what happened here without right is not told any more */
 	if (m.part != SYNC_BARRIER)
 		return;
 	if (!s->enabled) {
 		s->duty.flushed_term = m.term; /* nothing is on its way */
 		return;
 	}
-	sink_flush(&s->sink);
+	trouble_flush(s);
 	put_controls(s, now);
 	feed_events(s, now, true);
 	if (s->duty.session)
@@ -360,7 +372,7 @@ prepare(struct statesync *s)
 	if (!r)
 		r = ctnl_query_open(&s->query);
 	if (!r)
-		r = sink_open(&s->sink, &s->query, &s->keep.aging);
+		r = sink_open(&s->sink, &s->query, &s->keep.aging, &s->mine);
 	if (r)
 		return r;
 	duty_init(&s->duty, loop_now(), s->page->expiry_s);

@@ -21,6 +21,7 @@ own_refresh(struct statesync *s)
 	struct ifaddrs *list, *i;
 
 	flow_own_clear(&s->own);
+	flow_own_clear(&s->mine);
 	for (unsigned n = 0; n < s->conf.n_own; n++)
 		flow_own_add(&s->own, &s->conf.own[n]);
 	if (getifaddrs(&list) < 0)
@@ -39,6 +40,8 @@ own_refresh(struct statesync *s)
 		} else {
 			continue;
 		}
+		if (!flow_own_has(&s->own, &a))
+			flow_own_add(&s->mine, &a);
 		flow_own_add(&s->own, &a);
 	}
 	freeifaddrs(list);

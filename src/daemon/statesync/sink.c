@@ -12,12 +12,25 @@
 #include "daemon/statesync/statesync.h"
 
 int
-sink_open(struct sink *a, struct ctnl_query *query, const struct aging *aging)
+sink_open(struct sink *a, struct ctnl_query *query, const struct aging *aging,
+	const struct flow_own *mine)
 {
+	a->mine = mine;
 	a->query = query;
 	a->aging = aging;
 	a->lifetime_s = AGING_LONG_S;
 	return ctnl_batch_open(&a->batch);
+}
+
+static void
+failed(struct sink *a, int err)
+{
+	a->count.failed++;
+	a->trouble.failed++;
+	if (err == -ENOMEM) /* as the kernel says that its table is full */
+		a->trouble.full++;
+	else
+		a->trouble.error = err;
 }
 
 /* How far a TCP connection has come; the kernel's numbers are nearly in that order. */
@@ -74,7 +87,7 @@ resolve_new(struct sink *a, const struct sink_item *it, int err)
 		err = run_create(a, CTNL_DELETE, &f, it->timeout_s);
 	}
 	if (err)
-		a->count.failed++;
+		failed(a, err);
 	else
 		a->count.inserted++;
 }
@@ -88,12 +101,16 @@ resolve_update(struct sink *a, const struct sink_item *it, int err)
 		f.has &= ~(uint32_t)FLOW_STATUS;
 		err = run_one(a, CTNL_UPDATE, &f, it->timeout_s);
 	}
-	if (err == -ENOENT)
-		a->count.missing++;
-	else if (err)
-		a->count.failed++;
-	else
+	if (err == -ENOENT && flow_is_local(&f, a->mine)) {
+		a->count.ignored++;
+	} else if (err == -ENOENT) {
+		a->count.unknown++;
+		a->trouble.unknown++;
+	} else if (err) {
+		failed(a, err);
+	} else {
 		a->count.updated++;
+	}
 }
 
 /*
@@ -110,7 +127,7 @@ resolve(struct sink *a, unsigned i, int err)
 		if (err == -ENOENT)
 			a->count.missing++;
 		else
-			a->count.failed++;
+			failed(a, err);
 		return;
 	}
 	if (it->kind == SYNC_UPDATE) {
@@ -174,7 +191,7 @@ sink_flush(struct sink *a)
 	}
 	for (unsigned i = 0; i < a->n; i++) {
 		if (r < 0)
-			a->count.failed++;
+			failed(a, r);
 		else if (result[i])
 			resolve(a, i, result[i]);
 		else
@@ -213,7 +230,7 @@ queue(struct sink *a, enum ctnl_op op, const struct flow *f, uint32_t timeout_s)
 {
 	if (ctnl_batch_add(&a->batch, op, f, timeout_s))
 		return true;
-	a->count.failed++;
+	failed(a, -EINVAL);
 	return false;
 }
 

@@ -72,7 +72,7 @@ void link_send(struct link *l, struct instant now, enum frame_kind kind, const u
 	size_t len);
 /* Sends a hello when it is time; returns when to be called again. */
 struct instant link_poll(struct link *l, struct instant now);
-/* The peer made no sense of the present session: begin another. */
+/* Begins another session: the present one makes no sense to the peer, or shall not to us. */
 void link_restart(struct link *l, const struct ipc_sync_conf *c);
 bool link_up(const struct link *l); /* some device has carrier */
 static inline bool
@@ -92,7 +92,15 @@ struct sink_item {
 };
 
 struct sink_counts {
-	uint64_t inserted, updated, deleted, replaced, failed, conflicts, missing, ignored;
+	uint64_t inserted, updated, deleted, replaced, failed, conflicts, ignored;
+	uint64_t missing; /* deletions of what was not there: no harm */
+	uint64_t unknown; /* updates of what is not there, and ought to be */
+};
+
+/* What could not be held since somebody looked last. */
+struct sink_trouble {
+	unsigned failed, full, unknown; /* full: of the failed ones, for want of room */
+	int error;                      /* -errno of the last other failure */
 };
 
 struct sink {
@@ -102,13 +110,16 @@ struct sink {
 	struct sink_item item[CTNL_BATCH];
 	uint32_t lifetime_s; /* given to flows that the standby holds */
 	const struct aging *aging;
-	bool senior;       /* my own table wins, and ages by itself */
-	unsigned occupied; /* of the last NEWs, how many were there already: 0…255 */
+	const struct flow_own *mine; /* flows that end here the peer may know, and I do not */
+	bool senior;                 /* my own table wins, and ages by itself */
+	unsigned occupied;           /* of the last NEWs, how many were there already: 0…255 */
+	struct sink_trouble trouble;
 	struct sink_counts count;
 };
 
 /* 0 or -errno. */
-int sink_open(struct sink *a, struct ctnl_query *query, const struct aging *aging);
+int sink_open(struct sink *a, struct ctnl_query *query, const struct aging *aging,
+	const struct flow_own *mine);
 /* Queues; carries out when enough have gathered. */
 void sink_record(struct sink *a, enum sync_kind kind, const struct flow *f);
 void sink_flush(struct sink *a);
@@ -158,6 +169,12 @@ struct keep {
 	uint64_t swept, retimed;
 };
 
+/* trouble.c: what of the peer's table this kernel does not take. */
+
+struct trouble {
+	bool full, other; /* told; until a bulk passes without */
+};
+
 struct statesync {
 	struct loop loop;
 	struct loop_fd super, peers[_PROC_MAX];
@@ -165,7 +182,8 @@ struct statesync {
 	struct sync_page *page;
 	struct ipc_sync_conf conf;
 	bool configured, enabled;
-	struct flow_own own;
+	struct flow_own own;      /* addresses of both nodes, and whatever else this machine has */
+	struct flow_own mine;     /* the latter: the peer does not know of them */
 	struct loop_fd addresses; /* tells when they change */
 	struct duty duty;
 	struct stream stream;
@@ -179,6 +197,7 @@ struct statesync {
 	struct sync_report told;
 	bool tell;           /* the engine has not heard yet */
 	enum sync_part part; /* as ordered */
+	struct trouble trouble;
 };
 
 /* own.c */
@@ -204,6 +223,8 @@ struct instant keep_poll(struct statesync *s, struct instant now);
 void keep_check(struct statesync *s, struct instant now);
 /* A record from the peer was applied: the sweep must not judge by what it read before. */
 void keep_applied(struct statesync *s, const struct flow *f);
+/* Flushes the sink; duty and people hear of what could not be held. */
+void trouble_flush(struct statesync *s);
 /* status.c */
 void status_tell(struct statesync *s, struct instant now);
 void status_publish(struct statesync *s, bool running, struct instant now);

@@ -10,9 +10,11 @@ make_report(const struct statesync *s, struct instant now)
 	struct sync_report r = {0};
 
 	duty_report(&s->duty, &r);
-	if (!s->enabled || !link_reachable(&s->link, now)) {
+	if (!s->enabled || instant_sub(now, s->link.heard) >= LINK_SILENT_NS) {
 		r.state = SYNC_LOST;
 		r.percent = 0;
+	} else if (r.state == SYNC_LOST) {
+		r.state = SYNC_SYNCING; /* a new session is being drawn */
 	}
 	r.lag_ms = s->enabled ? (uint32_t)(stream_lag(&s->stream, now) / NS_PER_MS) : 0;
 	r.flows = s->stream.flows;
@@ -48,6 +50,8 @@ status_publish(struct statesync *s, bool running, struct instant now)
 		.bulks_received = s->duty.bulks_received,
 		.buffer_full = s->stream.count.overflow,
 		.filtered = f->filtered,
+		.updates_missed = a->unknown,
+		.table_full = s->trouble.full,
 		.not_carried = s->feed.events.ignored + s->stream.count.odd,
 	};
 
