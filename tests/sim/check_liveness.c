@@ -6,7 +6,7 @@
 #include "sim.h"
 
 #define SWITCH_NS NS_PER_S       /* a planned switch takes less */
-#define ANSWER_NS (4 * NS_PER_S) /* a command is answered in less, whatever happens */
+#define ANSWER_NS (3 * NS_PER_S) /* a command is answered in that time, whatever happens */
 #define DWELL_NS  (4 * NS_PER_S) /* quality's dwell and a vain attempt's pause, rounded up */
 
 /* What must be true of the gates while nothing changes. */
@@ -19,8 +19,11 @@ struct outcome {
 void
 liveness_init(struct world *w)
 {
-	w->liveness = (struct liveness){
-		.down_since = -1, .felled_at = -1, .kept = -1, .strangers_since = NEVER};
+	w->liveness = (struct liveness){.down_since = -1,
+		.felled_at = -1,
+		.kept = -1,
+		.strangers_since = NEVER,
+		.mute_since = NEVER};
 }
 
 /* What wires and processors may add to any time that the documents promise. */
@@ -33,8 +36,8 @@ delays_ns(const struct world *w)
 }
 
 /* Detection and a few intervals, with everything that delays a process in between. */
-static int64_t
-base_ns(const struct world *w)
+int64_t
+liveness_base_ns(const struct world *w)
 {
 	return machine_detection_ns(w) + 5 * machine_interval_ns(w) +
 	       4 * w->plan->setup.latency_hi_ns + 20 * NS_PER_MS;
@@ -44,21 +47,21 @@ int64_t
 liveness_after_start_ns(const struct world *w, int node, bool warm)
 {
 	if (warm)
-		return 3 * machine_detection_ns(w) + base_ns(w);
+		return 3 * machine_detection_ns(w) + liveness_base_ns(w);
 	/* the peer may have to settle for half a second and to answer a wish */
-	return w->m[node].conf.initial_silence_ms * NS_PER_MS + NS_PER_S + base_ns(w);
+	return w->m[node].conf.initial_silence_ms * NS_PER_MS + NS_PER_S + liveness_base_ns(w);
 }
 
 void
 liveness_disturbed(struct world *w, int64_t settle_ns)
 {
 	struct liveness *l = &w->liveness;
-	int64_t settle = w->now + (settle_ns > base_ns(w) ? settle_ns : base_ns(w));
+	int64_t settle =
+		w->now + (settle_ns > liveness_base_ns(w) ? settle_ns : liveness_base_ns(w));
 
+	agree_disturbed(w);
 	if (l->disturbed_at != w->now)
 		l->kept = -1;
-	l->disturbed_at = w->now;
-	l->calm_switch = false;
 	l->disturbed_at = w->now;
 	l->calm_switch = false;
 	if (settle > l->settle_at)
@@ -70,8 +73,8 @@ liveness_disturbed(struct world *w, int64_t settle_ns)
 }
 
 /* Runs, and no wire at all: it must not think that it is alone. */
-static bool
-cut_off(const struct world *w, int node)
+bool
+liveness_cut_off(const struct world *w, int node)
 {
 	const struct machine *m = &w->m[node];
 
@@ -81,8 +84,8 @@ cut_off(const struct world *w, int node)
 	return m->conf.enabled;
 }
 
-static bool
-healthy(const struct world *w, int node)
+bool
+liveness_healthy(const struct world *w, int node)
 {
 	const struct machine *m = &w->m[node];
 	unsigned weights = 0;
@@ -95,11 +98,11 @@ healthy(const struct world *w, int node)
 		weights += m->conf.ports[p].weight;
 	}
 	/* nothing has a weight: every node is as fit as any, unless it is cut off */
-	return weights == 0 && !cut_off(w, node);
+	return weights == 0 && !liveness_cut_off(w, node);
 }
 
-static bool
-hears(const struct world *w, int from)
+bool
+liveness_hears(const struct world *w, int from)
 {
 	for (unsigned p = 0; p < w->plan->setup.n_ports; p++)
 		if (net_passes(w, p, from))
@@ -107,8 +110,8 @@ hears(const struct world *w, int from)
 	return false;
 }
 
-static bool
-sessions(const struct world *w)
+bool
+liveness_sessions(const struct world *w)
 {
 	return w->contact.node[A].peer == w->m[B].life && w->contact.node[B].peer == w->m[A].life;
 }
@@ -117,18 +120,22 @@ sessions(const struct world *w)
 static struct outcome
 outcome_of_two(const struct world *w, bool healthy_a, bool healthy_b)
 {
-	bool to_b = hears(w, A), to_a = hears(w, B);
+	bool to_b = liveness_hears(w, A), to_a = liveness_hears(w, B);
 	uint8_t fit = (uint8_t)(healthy_a | healthy_b << 1);
+	bool same_type = w->m[A].conf.type == w->m[B].conf.type;
 
 	if (contact_strangers(w) || (!to_a && !to_b))
 		return (struct outcome){.known = true, .open_max = 2, .must_open = fit};
 	if (to_a && to_b) {
 		if (fit == 3)
 			return (struct outcome){.known = true, .open_min = 1, .open_max = 1};
+		/* the one that gave way to its twin is not able; both unable: nobody is better */
+		if (same_type || fit == 0)
+			return (struct outcome){.known = true, .open_max = 1};
 		return (struct outcome){.known = true, .open_max = 1, .must_open = fit};
 	}
 	/* one-way: the one that is not heard must give way, if they ever had a session */
-	if (!sessions(w) || fit != 3)
+	if (!liveness_sessions(w) || fit != 3 || same_type)
 		return (struct outcome){.known = false};
 	return (struct outcome){
 		.known = true, .open_max = 1, .must_open = to_b ? 1 : 2, .must_not = to_b ? 2 : 1};
@@ -137,12 +144,12 @@ outcome_of_two(const struct world *w, bool healthy_a, bool healthy_b)
 static struct outcome
 expected(const struct world *w)
 {
-	bool a = healthy(w, A), b = healthy(w, B);
+	bool a = liveness_healthy(w, A), b = liveness_healthy(w, B);
 
-	if (!a && !b)
-		return (struct outcome){.known = false};
 	if (machine_runs(&w->m[A]) && machine_runs(&w->m[B]))
 		return outcome_of_two(w, a, b);
+	if (!a && !b)
+		return (struct outcome){.known = false};
 	/* the other does not run: its gate is closed, or closes by itself */
 	return (struct outcome){.known = true, .open_max = 1, .must_open = a ? 1 : 2};
 }
@@ -155,7 +162,7 @@ check_outcome(struct world *w, int64_t from, const enum gate_position pos[2])
 	unsigned n = (open & 1) + (open >> 1);
 
 	for (int i = 0; i < 2; i++)
-		if ((open >> i & 1) && cut_off(w, i))
+		if ((open >> i & 1) && liveness_cut_off(w, i))
 			world_fail(w, "cut-off-open", "%c is cut off and its gate is open at %.6f",
 				'a' + i, (double)from / 1e9);
 	if (!o.known)
@@ -201,8 +208,9 @@ check_session(struct world *w, int64_t t)
 	struct liveness *l = &w->liveness;
 	int64_t patience = 20 * machine_interval_ns(w) + 100 * NS_PER_MS;
 
-	if (l->lossy > 0 || contact_strangers(w) || sessions(w) || !machine_runs(&w->m[A]) ||
-		!machine_runs(&w->m[B]) || !hears(w, A) || !hears(w, B))
+	if (l->lossy > 0 || contact_strangers(w) || liveness_sessions(w) ||
+		!machine_runs(&w->m[A]) || !machine_runs(&w->m[B]) || !liveness_hears(w, A) ||
+		!liveness_hears(w, B))
 		l->strangers_since = NEVER;
 	else if (l->strangers_since == NEVER)
 		l->strangers_since = t;
@@ -217,13 +225,29 @@ check_command(struct world *w, int64_t t)
 	struct liveness *l = &w->liveness;
 	const struct machine *m = &w->m[l->command_node];
 
+	int64_t since;
+
 	if (!l->command_open)
 		return;
-	if (!m->up || m->life != l->command_life || m->stopping || m->frozen || m->paused)
+	if (!m->up || m->life != l->command_life || m->stopping || m->frozen || m->paused) {
 		l->command_open = false;
-	else if (t - l->command_at > ANSWER_NS)
+		return;
+	}
+	if (t - l->command_at > ANSWER_NS + liveness_base_ns(w))
 		world_fail(w, "no-reply", "%c has not answered the command of %.6f",
 			'a' + l->command_node, (double)l->command_at / 1e9);
+	/* nobody is there any more who could obey: known after the detection time */
+	if (machine_runs(&w->m[!l->command_node]) && liveness_hears(w, !l->command_node))
+		l->mute_since = NEVER;
+	else if (l->mute_since == NEVER)
+		l->mute_since = t;
+	since = l->mute_since > l->disturbed_at ? l->mute_since : l->disturbed_at;
+	if (l->mute_since != NEVER && l->lossy == 0 && t - since > 2 * liveness_base_ns(w))
+		world_fail(w, "late-reply",
+			"%c cannot hear the other one since %.6f and has not answered the command "
+			"of %.6f",
+			'a' + l->command_node, (double)l->mute_since / 1e9,
+			(double)l->command_at / 1e9);
 }
 
 void
@@ -258,7 +282,7 @@ liveness_role(struct world *w, int node, enum role from, enum role to)
 		w->stats.became_active[m->why]++;
 	if (m->why < _WHY_MAX && was)
 		w->stats.left_active[m->why]++;
-	if (is && !healthy(w, node) && w->now - w->liveness.disturbed_at > 10 * NS_PER_MS)
+	if (is && !liveness_healthy(w, node) && w->now - w->liveness.disturbed_at > 10 * NS_PER_MS)
 		world_fail(
 			w, "active-unfit", "%c becomes active without any data port", 'a' + node);
 	if ((was || is) && w->now > w->liveness.cause_at && w->liveness.lossy == 0)
@@ -270,8 +294,8 @@ void
 liveness_felled(struct world *w, int node)
 {
 	struct liveness *l = &w->liveness;
-	bool calm = w->now > l->settle_at && l->lossy == 0 && healthy(w, !node) && sessions(w) &&
-		    hears(w, A) && hears(w, B);
+	bool calm = w->now > l->settle_at && l->lossy == 0 && liveness_healthy(w, !node) &&
+		    liveness_sessions(w) && liveness_hears(w, A) && liveness_hears(w, B);
 
 	if (!calm)
 		return;
@@ -294,11 +318,13 @@ liveness_command(struct world *w, int node, uint32_t id)
 	 */
 	bool near = s->delay_ns + s->jitter_ns + 4 * s->latency_hi_ns < 25 * NS_PER_MS;
 	bool calm = near && w->now > l->settle_at && l->lossy == 0 && o.known && o.open_min == 1 &&
-		    w->m[A].slow_gate_ns == 0 && w->m[B].slow_gate_ns == 0;
+		    w->m[A].slow_gate_ns == 0 && w->m[B].slow_gate_ns == 0 &&
+		    w->m[A].slow_announce_ns == 0 && w->m[B].slow_announce_ns == 0;
 
-	liveness_disturbed(w, SWITCH_NS + base_ns(w));
+	liveness_disturbed(w, SWITCH_NS + liveness_base_ns(w));
 	l->calm_switch = calm;
 	l->command_open = true;
+	l->mute_since = NEVER;
 	l->command_at = w->now;
 	l->command_id = id;
 	l->command_node = node;

@@ -49,8 +49,8 @@ contact_born(struct world *w, int node)
 void
 contact_sent(const struct world *w, int node, struct packet *p)
 {
-	p->heard_life = w->contact.node[node].heard_life[p->port];
-	p->heard_challenge = w->contact.node[node].heard_challenge[p->port];
+	p->heard_life = w->contact.node[node].heard_life[p->out];
+	p->heard_challenge = w->contact.node[node].heard_challenge[p->out];
 	p->challenge = w->contact.node[node].challenge;
 	p->sealed_for = w->contact.node[node].peer;
 }
@@ -60,8 +60,10 @@ contact_reads(const struct world *w, int node, const struct packet *p)
 {
 	const struct machine *m = &w->m[node];
 
-	return m->up && !p->copy && p->kind != FRAME_HELLO && p->life == w->m[!node].life &&
-	       p->sealed_for == m->life && w->contact.node[node].peer == p->life;
+	/* what comes in on another port than its twin's is no path */
+	return m->up && !p->copy && p->port == p->out && p->kind != FRAME_HELLO &&
+	       p->life == w->m[!node].life && p->sealed_for == m->life &&
+	       w->contact.node[node].peer == p->life;
 }
 
 static void
@@ -94,7 +96,7 @@ contact_arrived(struct world *w, int node, const struct packet *p)
 		read->newest = p->said;
 		delivered(w, read, kept);
 	}
-	if (!p->copy && w->m[node].up && p->life == w->m[p->from].life)
+	if (!p->copy && p->port == p->out && w->m[node].up && p->life == w->m[p->from].life)
 		delivered(w, &w->contact.raw[p->from], kept);
 }
 
@@ -103,10 +105,19 @@ contact_told(struct world *w, int node, const struct packet *p)
 {
 	struct machine *m = &w->m[node];
 
-	if (p->kind != FRAME_HELLO || contact_strangers(w))
+	if (p->forged || p->kind != FRAME_HELLO || contact_strangers(w))
 		return;
-	w->contact.node[node].heard_life[p->port] = p->life;
-	w->contact.node[node].heard_challenge[p->port] = p->challenge;
+	/* an own hello, played back: the process knows its own ones, not those of its forerunners
+	 */
+	if (p->from == node) {
+		if (p->life != m->life && p->port == p->out)
+			w->contact.node[node].heard_life[p->port] = 0;
+		return;
+	}
+	if (p->port == p->out) {
+		w->contact.node[node].heard_life[p->port] = p->life;
+		w->contact.node[node].heard_challenge[p->port] = p->challenge;
+	}
 	if (p->heard_life == m->life && p->heard_challenge == w->contact.node[node].challenge &&
 		w->contact.node[node].peer != p->life) {
 		w->contact.node[node].peer = p->life;

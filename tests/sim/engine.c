@@ -5,6 +5,7 @@
  * carries out the actions one after the other. It can be held up anywhere between two of them.
  */
 #include <assert.h>
+#include <string.h>
 #include "sim.h"
 
 #define BOOT_POLL_NS (5 * NS_PER_US) /* a loop whose deadline has passed does not sleep */
@@ -158,7 +159,9 @@ static int64_t
 action_ns(struct machine *m, const struct action *a)
 {
 	uint64_t r = prng_u64(&m->random);
-	int64_t ns = a->kind == ACT_GATE ? m->slow_gate_ns : 0;
+	int64_t ns = a->kind == ACT_GATE       ? m->slow_gate_ns
+		     : a->kind == ACT_ANNOUNCE ? m->slow_announce_ns
+					       : 0;
 
 	if (r % 256 == 0)
 		ns += (int64_t)(r >> 32) % (m->conf.interval_ms * NS_PER_MS / 8);
@@ -210,9 +213,11 @@ observe(struct world *w, int node)
 		trace_line(w, TRACE_CHANGES, node, "role", "%s -> %s: %s", role_name(before),
 			role_name(m->role), why_text(m->why));
 		liveness_role(w, node, before, m->role);
+		agree_role(w, node, before, m->role);
 		w->expecting.changed = w->now;
 	}
 	safety_stepped(w, node);
+	agree_stepped(w);
 }
 
 static void
@@ -224,7 +229,11 @@ step(struct world *w, int node, struct event *ev)
 	m->stepped = w->now;
 	m->actions.n = 0;
 	m->actions.n_bytes = 0;
-	node_step(m->core, ev, &m->actions);
+	age_step(w, node, ev, &m->actions);
+	if (ev->kind == EV_CONF && !m->aged) {
+		m->aged = true;
+		age_begin(w, node);
+	}
 	node_check_invariants(m->core);
 	assert(m->actions.n <= ACTIONS_MAX);
 	w->stats.steps++;
@@ -264,8 +273,8 @@ tell_frame(struct world *w, int node)
 static void
 tell_inbox(struct world *w, int node)
 {
-	static const char *const word[] = {
-		"tick", "frame", "link", "conf", "command", "sync report", "gate report", "stop"};
+	static const char *const word[] = {"tick", "frame", "link", "conf", "command",
+		"sync report", "health", "gate report", "stop"};
 	struct machine *m = &w->m[node];
 	struct event ev = m->inbox[0];
 
@@ -301,6 +310,20 @@ engine_wake(struct world *w, int node, uint32_t generation)
 	} else {
 		sleep_or_go_on(w, node);
 	}
+}
+
+void
+engine_look(struct world *w, int node)
+{
+	struct machine *m = &w->m[node];
+	int64_t t = w->now + latency(w, m);
+
+	if (!m->up || m->busy || m->wake_at == NEVER)
+		return;
+	if (!machine_runs(m))
+		m->postponed = true;
+	else if (t < m->wake_at)
+		wake_at(w, node, t);
 }
 
 void
@@ -341,6 +364,36 @@ engine_link_changed(struct world *w, int node, unsigned port)
 {
 	heap_push(&w->heap, w->now + prng_range(&w->m[node].random, 50, 3000) * NS_PER_US, node,
 		HAP_LINK, port);
+}
+
+void
+engine_links_changed(struct world *w, unsigned port)
+{
+	int64_t t = w->now + prng_range(&w->m[A].random, 50, 3000) * NS_PER_US;
+
+	for (int n = 0; n < 2; n++)
+		heap_push(&w->heap, t + prng_range(&w->m[n].random, 0, 900) * NS_PER_US, n,
+			HAP_LINK, port);
+}
+
+void
+engine_health_changed(struct world *w, int node)
+{
+	heap_push(&w->heap, w->now + prng_range(&w->m[node].random, 0, w->plan->setup.probe_ns),
+		node, HAP_HEALTH, 0);
+}
+
+void
+engine_health(struct world *w, int node)
+{
+	struct event ev = {.kind = EV_HEALTH};
+
+	memset(ev.health.value, HEALTH_UNKNOWN, sizeof(ev.health.value));
+	ev.health.value[HEALTH_DISKS] = w->m[node].disks;
+	for (unsigned i = 0; i < w->plan->setup.n_monitors; i++)
+		if (w->m[node].monitor_lost[i] > 0)
+			ev.health.monitors_lost |= UINT64_C(1) << i;
+	engine_tell(w, node, &ev);
 }
 
 void

@@ -45,7 +45,7 @@ gate_store(struct world *w, int node, int64_t open_until, int64_t drain_until)
 	 * open */
 	if (after == GATE_OPEN && m->gate.role_since != m->status.role_since.ns) {
 		m->gate.opened = w->now;
-		m->gate.decided = w->now - (simclock_at(&m->clock, w->now) - m->status.now.ns);
+		m->gate.decided = m->stepped;
 		m->gate.role_since = m->status.role_since.ns;
 	}
 	if (after == GATE_DRAINING) {
@@ -96,7 +96,7 @@ syncer_linked(const struct world *w)
 
 	return m[A].up && m[B].up && m[A].paused == 0 && m[B].paused == 0 && net_passes(w, 0, A) &&
 	       net_passes(w, 0, B) && m[A].syncer.lost == 0 && m[B].syncer.lost == 0 &&
-	       !contact_strangers(w);
+	       m[A].syncer.gone == 0 && m[B].syncer.gone == 0 && !contact_strangers(w);
 }
 
 static void
@@ -118,6 +118,8 @@ syncer_told(struct world *w, int node, enum sync_part part, uint64_t term)
 		s->part = part;
 		return;
 	}
+	if (s->gone)
+		return; /* nobody there to answer; the part is told again to the next process */
 	s->barrier_term = term;
 	if (w->m[node].barrier_ns >= 0)
 		heap_push(
@@ -129,7 +131,7 @@ syncer_flushed(struct world *w, int node, uint32_t life)
 {
 	struct syncer *s = &w->m[node].syncer;
 
-	if (!w->m[node].up || w->m[node].life != life)
+	if (!w->m[node].up || w->m[node].life != life || s->gone || !s->barrier_term)
 		return;
 	if (!syncer_linked(w)) {
 		heap_push(&w->heap, w->now + SYNC_LOOK_NS, node, HAP_FLUSH, life);
@@ -137,6 +139,22 @@ syncer_flushed(struct world *w, int node, uint32_t life)
 	}
 	s->report.flushed_term = s->barrier_term;
 	syncer_report(w, node);
+}
+
+void
+syncer_gone(struct world *w, int node, int more)
+{
+	struct syncer *s = &w->m[node].syncer;
+
+	if (s->gone + more < 0)
+		return;
+	s->gone += more;
+	s->linked_since = 0;
+	s->barrier_term = 0;
+	/* the last report stands until a new process says that it has nothing */
+	s->report = (struct sync_report){.state = SYNC_LOST};
+	if (s->gone == 0 && w->m[node].up)
+		syncer_report(w, node);
 }
 
 void
@@ -148,6 +166,9 @@ syncer_look(struct world *w, int node, uint32_t life)
 	int64_t needed = w->plan->setup.sync_time_ns;
 
 	if (!m->up || m->life != life)
+		return;
+	heap_push(&w->heap, w->now + SYNC_LOOK_NS, node, HAP_SYNC, life);
+	if (s->gone)
 		return;
 	if (!syncer_linked(w)) {
 		s->linked_since = 0;
@@ -165,5 +186,4 @@ syncer_look(struct world *w, int node, uint32_t life)
 	s->report.peer_flows = s->report.state == SYNC_LOST ? 0 : s->report.flows;
 	if (s->report.state != before || w->now - s->told_at >= NS_PER_S)
 		syncer_report(w, node);
-	heap_push(&w->heap, w->now + SYNC_LOOK_NS, node, HAP_SYNC, life);
 }

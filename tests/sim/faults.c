@@ -59,17 +59,27 @@ port_changed(struct world *w, unsigned port)
 	engine_link_changed(w, B, port);
 }
 
+/* Both nodes lose or gain the same carrier at the same time. */
+static void
+port_switched(struct world *w, unsigned port, int more)
+{
+	add(&w->net.switched_off[port], more);
+	engine_links_changed(w, port);
+}
+
 static void
 each_port(struct world *w, const struct step *s, int more)
 {
-	if (s->verb != DO_UNREADY && s->verb != DO_UNPLUG && s->verb != DO_PLUG &&
-		s->verb != DO_REMOVE && s->verb != DO_SWITCH_OFF && s->verb != DO_SWITCH_ON)
-		return;
+	bool swap = s->verb == DO_SWAP, slow = s->verb == DO_SLOW_PORT;
+	bool outside = s->verb == DO_FOREIGN || s->verb == DO_GARBAGE || s->verb == DO_OLD;
+
 	for (unsigned p = 0; p < w->plan->setup.n_ports; p++) {
-		if (!(s->ports >> p & 1))
+		if (!(s->ports >> p & 1) || s->dirs || outside || s->verb == DO_WEIGHT)
 			continue;
-		if (s->verb == DO_SWITCH_OFF || s->verb == DO_SWITCH_ON)
-			add(&w->net.switched_off[p], more);
+		if (s->verb == DO_SWITCH_OFF || s->verb == DO_SWITCH_ON) {
+			port_switched(w, p, more);
+			continue;
+		}
 		for (int n = 0; n < 2; n++) {
 			if (!(s->nodes >> n & 1))
 				continue;
@@ -79,8 +89,11 @@ each_port(struct world *w, const struct step *s, int more)
 				add(&w->net.removed[n][p], more);
 			else if (s->verb == DO_UNPLUG || s->verb == DO_PLUG)
 				add(&w->net.unplugged[n][p], more);
+			else if (slow)
+				w->net.slow_ns[n][p] += more * s->value;
 		}
-		port_changed(w, p);
+		if (!swap && !slow)
+			port_changed(w, p);
 	}
 }
 
@@ -159,13 +172,37 @@ each_node(struct world *w, const struct step *s, int node, int more)
 		break;
 	case DO_PAUSE:
 	case DO_PAUSE_DEAF:
-		machine_pause(w, node, more, s->verb == DO_PAUSE_DEAF);
+	case DO_PAUSE_JUMP:
+		machine_pause(w, node, more, s->verb);
+		break;
+	case DO_JUMP:
+		if (begins)
+			machine_jump(w, node, s->value);
+		break;
+	case DO_SWAP:
+		net_swap(w, node, s->ports);
+		for (unsigned p = 0; p < w->plan->setup.n_ports; p++)
+			port_changed(w, p);
 		break;
 	case DO_COMMAND:
 		give_command(w, s, node);
 		break;
 	case DO_SLOW_GATE:
 		m->slow_gate_ns += more * s->value;
+		break;
+	case DO_SLOW_ANNOUNCE:
+		m->slow_announce_ns += more * s->value;
+		break;
+	case DO_DISK:
+		m->disks = begins ? (uint8_t)s->value : 100;
+		engine_health_changed(w, node);
+		break;
+	case DO_MONITOR:
+		add(&m->monitor_lost[s->value % MONITORS], more);
+		engine_health_changed(w, node);
+		break;
+	case DO_SYNC_RESTART:
+		syncer_gone(w, node, more);
 		break;
 	case DO_BARRIER:
 		m->barrier_ns = begins ? s->value : w->plan->setup.barrier_ns;
@@ -193,7 +230,8 @@ is_lossy(const struct world *w, const struct step *s)
 {
 	/* a few lost frames among several paths change nothing */
 	return (s->verb == DO_LOSS && (s->value > 3 || w->plan->setup.n_ports < 2)) ||
-	       s->verb == DO_DELAY || s->verb == DO_REORDER || s->verb == DO_SLOW_GATE;
+	       s->verb == DO_DELAY || s->verb == DO_REORDER || s->verb == DO_SLOW_GATE ||
+	       s->verb == DO_SLOW_ANNOUNCE || s->verb == DO_OLD;
 }
 
 /* After carrier comes back somewhere, a node that had none listens for InitialSilence. */
@@ -202,7 +240,7 @@ settle_ns(const struct world *w, const struct step *s, int more)
 {
 	bool up = s->verb == DO_PLUG || s->verb == DO_SWITCH_ON ||
 		  (more < 0 && (s->verb == DO_UNPLUG || s->verb == DO_SWITCH_OFF ||
-				       s->verb == DO_REMOVE));
+				       s->verb == DO_REMOVE || s->verb == DO_SWAP));
 	int64_t a = liveness_after_start_ns(w, A, false), b = liveness_after_start_ns(w, B, false);
 
 	if (s->verb == DO_STOP)
@@ -222,11 +260,15 @@ apply(struct world *w, const struct step *s, int more)
 
 	step_fmt(w->plan, s, text, sizeof(text));
 	trace_line(w, TRACE_CHANGES, -1, more > 0 ? "begin" : "end", "%s", text);
+	agree_begins(w, s);
 	each_wire(w, s, more);
 	each_port(w, s, sign);
 	for (int n = 0; n < 2; n++)
 		if (s->nodes >> n & 1)
 			each_node(w, s, n, more);
+	net_carriers(w);
+	if (more > 0 && (s->verb == DO_FOREIGN || s->verb == DO_GARBAGE || s->verb == DO_OLD))
+		outside_speak(w, (size_t)(s - w->plan->step));
 	if (is_lossy(w, s))
 		w->liveness.lossy += more;
 	if (s->verb != DO_COMMAND)

@@ -9,16 +9,19 @@
 #include <stdint.h>
 
 enum happening {
-	HAP_STEP,   /* a step of the plan begins; arg = its number */
-	HAP_UNDO,   /* … ends */
-	HAP_ARRIVE, /* a frame reaches a NIC; arg = packet */
-	HAP_WAKE,   /* the engine's loop gets the processor; arg = generation */
-	HAP_ACT,    /* the engine carries out its next actions; arg = life */
-	HAP_GATE,   /* the engine looks at the draining gate; arg = life */
-	HAP_LINK,   /* the kernel reports a port; arg = port */
-	HAP_SYNC,   /* state sync looks around; arg = life */
-	HAP_FLUSH,  /* the barrier was answered; arg = life */
-	HAP_LOOK,   /* nothing happens; checkers look */
+	HAP_STEP,    /* a step of the plan begins; arg = its number */
+	HAP_UNDO,    /* … ends */
+	HAP_ARRIVE,  /* a frame reaches a NIC; arg = packet */
+	HAP_WAKE,    /* the engine's loop gets the processor; arg = generation */
+	HAP_ACT,     /* the engine carries out its next actions; arg = life */
+	HAP_GATE,    /* the engine looks at the draining gate; arg = life */
+	HAP_LINK,    /* the kernel reports a port; arg = port */
+	HAP_SYNC,    /* state sync looks around; arg = life */
+	HAP_FLUSH,   /* the barrier was answered; arg = life */
+	HAP_HEALTH,  /* the probes look */
+	HAP_FORWARD, /* a switch port forwards now */
+	HAP_OUTSIDE, /* somebody else speaks; arg = its step */
+	HAP_LOOK,    /* nothing happens; checkers look */
 };
 
 struct hap {
@@ -28,7 +31,7 @@ struct hap {
 	uint32_t arg;
 };
 
-#define HEAP_MAX 8192
+#define HEAP_MAX 16384
 
 struct heap {
 	size_t n;

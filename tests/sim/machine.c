@@ -39,6 +39,15 @@ conf_fill(const struct setup *s, int node, struct ha_conf *c)
 		p->sync = s->port[i].sync;
 		p->heartbeats = true;
 	}
+	c->n_monitors = (uint16_t)s->n_monitors;
+	for (unsigned i = 0; i < s->n_monitors; i++) {
+		struct ha_monitor *m = &c->monitors[i];
+
+		snprintf(m->name, sizeof(m->name), "%s", s->monitor[i].name);
+		m->index = s->monitor[i].port < 0 ? 0 : port_index((unsigned)s->monitor[i].port);
+		m->weight = s->monitor[i].weight;
+		m->ping_ms = 1000;
+	}
 }
 
 int64_t
@@ -85,6 +94,7 @@ machine_init(struct world *w, int node)
 		.node = w->plan->setup.node[node].boot_ns, .ppm = w->plan->setup.node[node].ppm};
 	m->wake_at = NEVER;
 	m->barrier_ns = w->plan->setup.barrier_ns;
+	m->disks = HEALTH_UNKNOWN;
 	conf_fill(&w->plan->setup, node, &m->conf);
 }
 
@@ -133,7 +143,7 @@ machine_start(struct world *w, int node, bool warm)
 	node_init(m->core, &seed);
 	contact_born(w, node);
 	if (!warm)
-		m->syncer = (struct syncer){.lost = m->syncer.lost};
+		m->syncer = (struct syncer){.lost = m->syncer.lost, .gone = m->syncer.gone};
 	gate_store(w, node, 0, 0);
 	m->gate.role_since = -1;
 	safety_born(w, node);
@@ -141,6 +151,9 @@ machine_start(struct world *w, int node, bool warm)
 	m->boot_left = 1 + w->plan->setup.n_ports;
 	machine_configure(w, node);
 	engine_links(w, node);
+	if (w->plan->setup.n_monitors > 0 || m->disks != HEALTH_UNKNOWN)
+		engine_health_changed(w, node);
+	agree_restarted(w);
 	heap_push(&w->heap, w->now + NS_PER_MS, node, HAP_SYNC, m->life);
 	liveness_disturbed(w, liveness_after_start_ns(w, node, warm));
 }
@@ -179,7 +192,8 @@ machine_power_off(struct world *w, int node)
 	gate_store(w, node, 0, 0);
 	queue_clear(w, &m->ring);
 	m->paused = 0;
-	if (m->n_pauses && m->pause[(m->n_pauses - 1) % PAUSES_MAX].to == NEVER)
+	if (!m->running_clock && m->n_pauses &&
+		m->pause[(m->n_pauses - 1) % PAUSES_MAX].to == NEVER)
 		m->pause[(m->n_pauses - 1) % PAUSES_MAX].to = w->now;
 	neighbours_notice(w, node);
 }
@@ -192,6 +206,7 @@ machine_power_on(struct world *w, int node)
 	if (m->powered)
 		return;
 	m->powered = true;
+	m->running_clock = false;
 	m->n_pauses = 0;
 	/* a new boot: the clock begins again, with the machine's own drift */
 	if (m->life > 0)
@@ -236,10 +251,52 @@ ring_empty(struct world *w, struct machine *m)
 }
 
 void
-machine_pause(struct world *w, int node, int more, bool deaf)
+machine_jump(struct world *w, int node, int64_t ns)
 {
 	struct machine *m = &w->m[node];
+
+	if (!m->powered)
+		return;
+	simclock_set(&m->clock, w->now, m->clock.ppm, m->clock.standing);
+	m->clock.node += ns;
+	trace_line(w, TRACE_CHANGES, node, "jump", "%.3f ms", (double)ns / 1e6);
+	gate_refresh(w, node);
+	agree_restarted(w);
+	engine_look(w, node);
+	liveness_disturbed(
+		w, m->role == ROLE_SILENT ? liveness_after_start_ns(w, node, m->warm) : 0);
+}
+
+static void
+begin_pause(struct world *w, struct machine *m, enum verb how)
+{
 	unsigned i = m->n_pauses % PAUSES_MAX;
+
+	m->deaf = how != DO_PAUSE;
+	m->running_clock = how == DO_PAUSE_JUMP;
+	if (m->running_clock)
+		return;
+	simclock_set(&m->clock, w->now, m->clock.ppm, true);
+	m->pause[i].from = w->now;
+	m->pause[i].to = NEVER;
+	m->pause[i].clock = m->clock.node;
+	m->n_pauses++;
+}
+
+static void
+end_pause(struct world *w, struct machine *m)
+{
+	if (!m->running_clock) {
+		m->pause[(m->n_pauses - 1) % PAUSES_MAX].to = w->now;
+		simclock_set(&m->clock, w->now, m->clock.ppm, false);
+	}
+	ring_empty(w, m);
+}
+
+void
+machine_pause(struct world *w, int node, int more, enum verb how)
+{
+	struct machine *m = &w->m[node];
 
 	if (!m->powered || m->paused + more < 0)
 		return;
@@ -247,17 +304,11 @@ machine_pause(struct world *w, int node, int more, bool deaf)
 	trace_line(w, TRACE_CHANGES, node, more > 0 ? "pause" : "resume", "%d", m->paused);
 	if (m->paused == 1 && more > 0) {
 		liveness_felled(w, node);
-		m->deaf = deaf;
-		simclock_set(&m->clock, w->now, m->clock.ppm, true);
-		m->pause[i].from = w->now;
-		m->pause[i].to = NEVER;
-		m->pause[i].clock = m->clock.node;
-		m->n_pauses++;
+		begin_pause(w, m, how);
 	} else if (m->paused == 0) {
-		m->pause[(m->n_pauses - 1) % PAUSES_MAX].to = w->now;
-		simclock_set(&m->clock, w->now, m->clock.ppm, false);
-		ring_empty(w, m);
+		end_pause(w, m);
 	}
+	agree_restarted(w);
 	gate_refresh(w, node);
 	/* one that was still listening goes on from where its clock stood */
 	liveness_disturbed(

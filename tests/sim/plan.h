@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include "core/node/node.h"
 
-#define PORTS       5 /* sync, lan, wan, dmz and one to spare */
+#define PORTS       12 /* more than FULL_RATE_PATHS */
+#define MONITORS    4
 #define STEPS_MAX   256
 #define EXPECTS_MAX 128
 
@@ -22,7 +23,9 @@ struct node_setup {
 	bool enabled;
 	uint32_t interval_ms, failover_ms, silence_ms;
 	int ppm;
-	int64_t boot_ns; /* what its clock shows at time 0 */
+	int64_t boot_ns;        /* what its clock shows at time 0 */
+	unsigned newer;         /* bytes that a later version says at the end of its heartbeats */
+	uint64_t term, counter; /* what its first process begins with: up for very long */
 };
 
 struct setup {
@@ -34,6 +37,12 @@ struct setup {
 		uint16_t weight;
 		bool sync;
 	} port[PORTS];
+	unsigned n_monitors;
+	struct {
+		char name[IFACE_NAME_MAX];
+		int port; /* that is lost with it, -1 = none */
+		uint16_t weight;
+	} monitor[MONITORS];
 	struct node_setup node[2];
 	enum active_if_equal prefer;
 	int64_t delay_ns, jitter_ns;          /* of every wire */
@@ -41,6 +50,7 @@ struct setup {
 	int64_t barrier_ns;                   /* until state sync answers a barrier, -1 = never */
 	int64_t traffic_ns;                   /* between two packets to the shared MAC, 0 = none */
 	int64_t sync_time_ns;                 /* from the first contact to a complete flow table */
+	int64_t probe_ns;                     /* longest until the probes notice something */
 	int64_t end_ns;
 };
 
@@ -55,6 +65,8 @@ enum verb {
 	DO_FREEZE,     /* the process does not run, its clock does */
 	DO_PAUSE,      /* the virtual machine and its clock stand still; arriving frames wait */
 	DO_PAUSE_DEAF, /* … and arriving frames are lost */
+	DO_PAUSE_JUMP, /* … its clock runs on: it jumps as the machine sees it */
+	DO_JUMP,       /* value = ns by which the clock jumps */
 	DO_CUT,        /* frames vanish, carrier stays; undo: heal */
 	DO_HEAL,
 	DO_LOSS,      /* value = per cent */
@@ -66,13 +78,22 @@ enum verb {
 	DO_PLUG,
 	DO_REMOVE,     /* the NIC itself is gone; undo: it is back */
 	DO_UNREADY,    /* its tw-* is down, the NIC works; undo: up */
+	DO_SLOW_PORT,  /* value = ns after carrier returns until the switch port forwards */
+	DO_SWAP,       /* the cables of two ports of one node change places */
 	DO_SWITCH_OFF, /* carrier lost at both ends; undo: on */
 	DO_SWITCH_ON,
-	DO_COMMAND,   /* value = enum command, value2 = force */
-	DO_SLOW_GATE, /* value = ns until a gate store takes effect */
-	DO_BARRIER,   /* value = ns until a barrier is answered, -1 = never */
-	DO_DRIFT,     /* value = ppm */
-	DO_SYNC_LOST, /* state sync reports the peer lost */
+	DO_COMMAND,       /* value = enum command, value2 = force */
+	DO_SLOW_GATE,     /* value = ns until a gate store takes effect */
+	DO_SLOW_ANNOUNCE, /* value = ns that sending announcements takes */
+	DO_BARRIER,       /* value = ns until a barrier is answered, -1 = never */
+	DO_DRIFT,         /* value = ppm */
+	DO_SYNC_LOST,     /* state sync reports the peer lost */
+	DO_SYNC_RESTART,  /* state sync's process is gone; undo: a new one, with nothing */
+	DO_FOREIGN, /* another cluster with our ClusterID and its own key speaks on the ports */
+	DO_GARBAGE, /* damaged, cut and invented frames come in on the ports */
+	DO_OLD,     /* recorded frames come again, also those of earlier processes */
+	DO_DISK,    /* value = health of the disks */
+	DO_MONITOR, /* value = which LinkMonitor is lost */
 	DO_TIMERS, /* a new configuration: value = interval, value2 = failover, value3 = silence, ms
 		    */
 	DO_WEIGHT, /* a new configuration: value = weight of the ports */
@@ -141,7 +162,7 @@ void plan_generate(struct plan *p, uint64_t seed);
 struct verb_word {
 	const char *word;
 	const char *args; /* n node, p ports, d direction, % per cent, t time, b time or never, c
-			     command, # number, i three times */
+			     command, # number, i three times, m a LinkMonitor */
 };
 extern const struct verb_word verb_words[_VERB_MAX];
 extern const char *const command_words[5];

@@ -81,6 +81,8 @@ step_fmt(const struct plan *p, const struct step *s, char *buf, size_t size)
 			append(buf, size, " never");
 		else if (*a == 't' || *a == 'b')
 			append_span(buf, size, " ", s->value);
+		else if (*a == 'm')
+			append(buf, size, " %s", p->setup.monitor[s->value % MONITORS].name);
 		else if (*a == 'c')
 			append(buf, size, " %s%s", command_words[s->value],
 				s->value2 ? " even-unfit" : "");
@@ -161,6 +163,12 @@ print_node_setup(const struct setup *s, int i, FILE *f)
 	fprintf(f, "clock %s %lldns\n", name, (long long)n->boot_ns);
 	fprintf(f, "timers %s %ums %ums %ums\n", name, n->interval_ms, n->failover_ms,
 		n->silence_ms);
+	if (n->newer)
+		fprintf(f, "newer %s %u\n", name, n->newer);
+	if (n->term)
+		fprintf(f, "term %s %llu\n", name, (unsigned long long)n->term);
+	if (n->counter)
+		fprintf(f, "counter %s %llu\n", name, (unsigned long long)n->counter);
 }
 
 static void
@@ -185,6 +193,11 @@ print_setup(const struct setup *s, FILE *f)
 		if (!s->port[i].sync)
 			fprintf(f, "=%u", s->port[i].weight);
 	}
+	fputs(s->n_monitors ? "\nmonitors" : "", f);
+	for (unsigned i = 0; i < s->n_monitors; i++)
+		fprintf(f, " %s%s%s=%u", s->monitor[i].name, s->monitor[i].port < 0 ? "" : ":",
+			s->monitor[i].port < 0 ? "" : s->port[s->monitor[i].port].name,
+			s->monitor[i].weight);
 	fputc('\n', f);
 	for (int i = 0; i < 2; i++)
 		print_node_setup(s, i, f);
@@ -203,6 +216,7 @@ print_setup(const struct setup *s, FILE *f)
 	else
 		print_span(f, "traffic ", s->traffic_ns, "\n");
 	print_span(f, "sync-time ", s->sync_time_ns, "\n");
+	print_span(f, "probe ", s->probe_ns, "\n");
 	print_span(f, "end ", s->end_ns, "\n");
 }
 

@@ -67,6 +67,7 @@ world_init(struct world *w, const struct plan *p, uint64_t seed, enum trace_leve
 	machine_init(w, B);
 	safety_init(w);
 	liveness_init(w);
+	agree_init(w);
 	expect_init(w);
 }
 
@@ -103,6 +104,15 @@ happen(struct world *w, const struct hap *h)
 		break;
 	case HAP_FLUSH:
 		syncer_flushed(w, node, h->arg);
+		break;
+	case HAP_HEALTH:
+		engine_health(w, node);
+		break;
+	case HAP_FORWARD:
+		liveness_disturbed(w, liveness_after_start_ns(w, node, false));
+		break;
+	case HAP_OUTSIDE:
+		outside_speak(w, h->arg);
 		break;
 	case HAP_LOOK:
 		break;

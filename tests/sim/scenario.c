@@ -62,15 +62,16 @@ parse_span(const char *s, int64_t *ns)
 {
 	char *end;
 	double v = strtod(s, &end);
-	double unit = strcmp(end, "s") == 0    ? 1e9
-		      : strcmp(end, "ms") == 0 ? 1e6
-		      : strcmp(end, "us") == 0 ? 1e3
-		      : strcmp(end, "ns") == 0 ? 1
-					       : 0;
+	int64_t unit = strcmp(end, "s") == 0    ? NS_PER_S
+		       : strcmp(end, "ms") == 0 ? NS_PER_MS
+		       : strcmp(end, "us") == 0 ? NS_PER_US
+		       : strcmp(end, "ns") == 0 ? 1
+						: 0;
 
-	if (end == s || unit == 0 || v < 0 || v * unit > 1e15)
+	if (end == s || unit == 0 || v < 0 || v * (double)unit > 9e18)
 		return false;
-	*ns = (int64_t)(v * unit + 0.5);
+	/* whole numbers are exact, however large */
+	*ns = strchr(s, '.') ? (int64_t)(v * (double)unit + 0.5) : strtoll(s, NULL, 10) * unit;
 	return true;
 }
 
@@ -93,7 +94,7 @@ number(struct reader *r, const char *suffix)
 	long long v;
 
 	errno = 0;
-	v = strtoll(s, &end, 0);
+	v = (long long)strtoull(s, &end, 0);
 	if (end == s || errno || (strcmp(end, suffix) != 0 && *end != '\0'))
 		complain(r, "'%s' is no number", s);
 	return v;
@@ -170,6 +171,18 @@ lookup(struct reader *r, const char *const *words, size_t n, const char *what)
 	return 0;
 }
 
+static int64_t
+monitor(struct reader *r)
+{
+	const char *s = next(r);
+
+	for (unsigned i = 0; i < r->p->setup.n_monitors; i++)
+		if (strcmp(r->p->setup.monitor[i].name, s) == 0)
+			return i;
+	complain(r, "there is no LinkMonitor '%s'", s);
+	return 0;
+}
+
 static void
 read_args(struct reader *r, struct step *s)
 {
@@ -190,6 +203,8 @@ read_args(struct reader *r, struct step *s)
 			s->value = take(r, "never") ? -1 : span(r);
 		else if (*a == 'c')
 			s->value = lookup(r, command_words, 5, "command");
+		else if (*a == 'm')
+			s->value = monitor(r);
 		else if (*a == 'i') {
 			s->value = span(r) / NS_PER_MS;
 			s->value2 = span(r) / NS_PER_MS;
@@ -341,6 +356,32 @@ read_ports(struct reader *r)
 	}
 }
 
+/* NAME[:PORT][=WEIGHT] … */
+static void
+read_monitors(struct reader *r)
+{
+	struct setup *s = &r->p->setup;
+
+	for (s->n_monitors = 0; r->i < r->n && s->n_monitors < MONITORS; s->n_monitors++) {
+		char *w = (char *)(uintptr_t)next(r), *equals = strchr(w, '=');
+		char *colon = strchr(w, ':');
+		unsigned i = s->n_monitors;
+
+		s->monitor[i].weight = equals ? (uint16_t)atoi(equals + 1) : 0;
+		s->monitor[i].port = colon ? (int)s->n_ports : -1;
+		if (equals)
+			*equals = '\0';
+		if (colon)
+			*colon = '\0';
+		for (unsigned p = 0; colon && p < s->n_ports; p++)
+			if (strcmp(s->port[p].name, colon + 1) == 0)
+				s->monitor[i].port = (int)p;
+		if (colon && s->monitor[i].port == (int)s->n_ports)
+			complain(r, "there is no port '%s'", colon + 1);
+		snprintf(s->monitor[i].name, sizeof(s->monitor[i].name), "%.12s", w);
+	}
+}
+
 static void
 read_timers(struct reader *r)
 {
@@ -360,15 +401,16 @@ read_timers(struct reader *r)
 static bool
 read_node_line(struct reader *r)
 {
-	static const char *const word[] = {"type", "key", "cluster", "enabled", "drift", "clock"};
+	static const char *const word[] = {
+		"type", "key", "cluster", "enabled", "drift", "clock", "newer", "term", "counter"};
 	static const char *const type[] = {"master", "slave"};
 	static const char *const yes_no[] = {"no", "yes"};
 	struct node_setup *n;
 	size_t i = 0;
 
-	while (i < 6 && !take(r, word[i]))
+	while (i < 9 && !take(r, word[i]))
 		i++;
-	if (i == 6)
+	if (i == 9)
 		return false;
 	n = &r->p->setup.node[one_node(r)];
 	if (i == 0)
@@ -381,8 +423,14 @@ read_node_line(struct reader *r)
 		n->enabled = lookup(r, yes_no, 2, "answer");
 	else if (i == 4)
 		n->ppm = (int)number(r, "ppm");
-	else
+	else if (i == 5)
 		n->boot_ns = span(r);
+	else if (i == 6)
+		n->newer = (unsigned)number(r, "");
+	else if (i == 7)
+		n->term = (uint64_t)number(r, "");
+	else
+		n->counter = (uint64_t)number(r, "");
 	return true;
 }
 
@@ -403,6 +451,8 @@ read_setup_line(struct reader *r)
 		s->random = (uint64_t)number(r, "");
 	} else if (take(r, "ports")) {
 		read_ports(r);
+	} else if (take(r, "monitors")) {
+		read_monitors(r);
 	} else if (take(r, "timers")) {
 		read_timers(r);
 	} else if (take(r, "prefer")) {
@@ -421,6 +471,8 @@ read_setup_line(struct reader *r)
 		s->traffic_ns = take(r, "none") ? 0 : span(r);
 	} else if (take(r, "sync-time")) {
 		s->sync_time_ns = span(r);
+	} else if (take(r, "probe")) {
+		s->probe_ns = span(r);
 	} else if (take(r, "end")) {
 		s->end_ns = span(r);
 	} else {
@@ -472,6 +524,7 @@ plan_default(struct plan *p)
 				   .barrier_ns = NS_PER_MS,
 				   .traffic_ns = 200 * NS_PER_US,
 				   .sync_time_ns = 300 * NS_PER_MS,
+				   .probe_ns = 100 * NS_PER_MS,
 				   .end_ns = 20 * NS_PER_S}};
 	for (unsigned i = 0; i < 3; i++) {
 		snprintf(p->setup.port[i].name, sizeof(p->setup.port[i].name), "%s", name[i]);

@@ -9,7 +9,8 @@
 #include "heap.h"
 #include "plan.h"
 
-#define PACKETS_MAX  4096
+#define PACKETS_MAX  8192
+#define RECORDS_MAX  64
 #define PACKET_BYTES 320
 #define QUEUE_MAX    512 /* frames in a socket's buffer */
 #define RING_MAX     256 /* frames in the NIC of a paused virtual machine */
@@ -18,8 +19,11 @@
 #define NEVER        INT64_MAX
 
 struct packet {
-	uint8_t port, from, kind;
-	bool copy; /* came before: proves nothing */
+	uint8_t port; /* that it comes in on */
+	uint8_t out;  /* that it went out on: another one when cables are swapped */
+	uint8_t from, kind;
+	bool copy;   /* came before: proves nothing */
+	bool forged; /* nobody said it */
 	uint16_t len;
 	uint32_t next;
 	unsigned life;                        /* process of the sender */
@@ -46,6 +50,13 @@ struct net {
 	int unready[2][PORTS];      /* > 0: its tw-* is down */
 	int removed[2][PORTS];      /* > 0: no NIC */
 	int switched_off[PORTS];
+	uint8_t jack[2][PORTS];       /* the wire that each port is plugged into */
+	int64_t slow_ns[2][PORTS];    /* from carrier until the switch port forwards */
+	int64_t forward_at[2][PORTS]; /* real time from which it does */
+	bool had_carrier[2][PORTS];
+	struct prng outside;
+	unsigned n_records;
+	struct packet record[RECORDS_MAX]; /* some of what went over the wires */
 	uint32_t free;
 	struct packet packet[PACKETS_MAX];
 };
@@ -66,6 +77,7 @@ struct syncer {
 	int64_t linked_since, told_at;
 	uint64_t barrier_term;
 	int lost; /* > 0: told to report the peer lost */
+	int gone; /* > 0: its process does not live */
 };
 
 struct frame_queue {
@@ -82,8 +94,10 @@ struct machine {
 	unsigned life;      /* number of the process, 0 = none yet */
 	int64_t life_began; /* real time */
 	bool warm, stopping;
+	bool aged;          /* has begun with what the plan says of its first process */
 	int frozen, paused; /* counters, since faults overlap */
 	bool deaf;          /* paused, and its NIC keeps nothing */
+	bool running_clock; /* paused, and its clock runs on */
 	/* the engine's loop */
 	bool busy;          /* between a step and its last action */
 	size_t action;      /* next action to carry out */
@@ -101,7 +115,9 @@ struct machine {
 	/* surroundings */
 	struct gate gate;
 	struct syncer syncer;
-	int64_t slow_gate_ns, barrier_ns;
+	int64_t slow_gate_ns, slow_announce_ns, barrier_ns;
+	uint8_t disks;
+	int monitor_lost[MONITORS]; /* counters, since faults overlap */
 	struct {
 		int64_t from, to; /* real time; to = NEVER while it lasts */
 		int64_t clock;    /* where its clock stood */
@@ -159,6 +175,8 @@ struct stats {
 	int64_t takeover_worst_ns, takeover_sum_ns, switch_worst_ns, drain_worst_ns;
 	int64_t takeover_worst_intervals; /* in thousandths of the detection time */
 	uint64_t takeover_worst_seed;
+	uint64_t agreed, common_faults; /* comparisons of rank; faults that struck both alike */
+	unsigned churn_worst;           /* most gains of the role for one cause, in thousandths */
 };
 
 struct safety {
@@ -193,7 +211,19 @@ struct liveness {
 	bool command_open;
 	int command_node;
 	unsigned command_life;
+	int64_t mute_since;      /* the node that was asked cannot hear the other since then */
 	int64_t strangers_since; /* both directions deliver and yet no session, NEVER = not */
+};
+
+#define MINUTE_MOVES 4 /* one more than a hold allows */
+
+/* Both nodes taken together: do they agree, and keep still? */
+struct agreement {
+	int64_t moved_at[MINUTE_MOVES]; /* rank's own moves, newest first; -1 = none */
+	unsigned gains, causes; /* times that a node became active, and reasons to, since all was
+				   quiet */
+	int64_t differ_since;   /* a node's claim is not what the other believes, NEVER = it is */
+	int keeper;             /* the same fault struck both: who was active; -1 = none */
 };
 
 struct expecting {
@@ -230,6 +260,7 @@ struct world {
 		timers_until; /* detection time before a change; until when it may hold */
 	struct safety safety;
 	struct liveness liveness;
+	struct agreement agreement;
 	struct expecting expecting;
 	struct verdict verdict;
 	struct stats stats;
@@ -249,8 +280,14 @@ void net_init(struct world *w);
 bool net_carrier(const struct world *w, int node, unsigned port);
 /* The interface can carry the cluster's traffic. */
 bool net_ready(const struct world *w, int node, unsigned port);
-/* Whether frames get through at all, loss apart. */
+/* Whether frames get through to the twin of this port at all, loss apart. */
 bool net_passes(const struct world *w, unsigned port, int from);
+/* The cables of two ports of a node change places. */
+void net_swap(struct world *w, int node, uint32_t ports);
+/* Looks for carriers that have returned: some switch ports forward only later. */
+void net_carriers(struct world *w);
+/* A frame that none of the two sent just now arrives at a node's port. */
+void net_inject(struct world *w, int node, unsigned port, const struct packet *p);
 void net_send(struct world *w, int from, unsigned port, const uint8_t *data, size_t len);
 void net_arrive(struct world *w, int node, uint32_t packet);
 void net_release(struct world *w, uint32_t packet);
@@ -266,6 +303,13 @@ bool contact_strangers(const struct world *w);
 /* Could this process read that frame? */
 bool contact_reads(const struct world *w, int node, const struct packet *p);
 
+/* outside.c: third parties on the wires */
+void outside_speak(struct world *w, size_t step);
+
+/* age.c: what is different from a node that was just built and just started */
+void age_begin(struct world *w, int node);
+void age_step(const struct world *w, int node, const struct event *ev, struct actions *out);
+
 /* machine.c: power, processes, and what stops them */
 void machine_init(struct world *w, int node);
 void machine_power_on(struct world *w, int node);
@@ -273,7 +317,8 @@ void machine_power_off(struct world *w, int node);
 void machine_start(struct world *w, int node, bool warm);
 void machine_die(struct world *w, int node, bool close_gate);
 void machine_freeze(struct world *w, int node, int more);
-void machine_pause(struct world *w, int node, int more, bool deaf);
+void machine_pause(struct world *w, int node, int more, enum verb how);
+void machine_jump(struct world *w, int node, int64_t ns);
 bool machine_runs(const struct machine *m); /* the process lives and gets the processor */
 int64_t machine_detection_ns(const struct world *w);
 /* The smaller of the present detection time and the one before a change that may not be known yet.
@@ -288,9 +333,14 @@ void engine_arrived(struct world *w, int node); /* something waits to be told */
 void engine_wake(struct world *w, int node, uint32_t generation);
 void engine_act(struct world *w, int node);
 void engine_resume(struct world *w, int node);
+void engine_look(struct world *w, int node);  /* its clock has jumped: is the deadline past? */
 void engine_links(struct world *w, int node); /* reports every port, after a start */
 void engine_link_changed(struct world *w, int node, unsigned port);
+/* Both lose or gain the same carrier: they are told at nearly the same time. */
+void engine_links_changed(struct world *w, unsigned port);
 void engine_link(struct world *w, int node, unsigned port);
+void engine_health_changed(struct world *w, int node);
+void engine_health(struct world *w, int node);
 
 /* env.c: gate, traffic and state sync around the engine */
 void gate_store(struct world *w, int node, int64_t open_until, int64_t drain_until);
@@ -301,6 +351,7 @@ void traffic_announced(struct world *w, int node);
 void syncer_told(struct world *w, int node, enum sync_part part, uint64_t term);
 void syncer_look(struct world *w, int node, uint32_t life);
 void syncer_flushed(struct world *w, int node, uint32_t life);
+void syncer_gone(struct world *w, int node, int more);
 
 /* faults.c */
 void fault_begin(struct world *w, size_t step);
@@ -331,6 +382,20 @@ void liveness_felled(struct world *w, int node);
 void liveness_command(struct world *w, int node, uint32_t id);
 void liveness_reply(struct world *w, int node, uint32_t id, enum refusal refusal);
 int64_t liveness_after_start_ns(const struct world *w, int node, bool warm);
+/* What more than one file of checkers asks. */
+int64_t liveness_base_ns(const struct world *w);
+bool liveness_hears(const struct world *w, int from); /* some wire from there delivers */
+bool liveness_sessions(const struct world *w);
+bool liveness_healthy(const struct world *w, int node);
+bool liveness_cut_off(const struct world *w, int node);
+
+/* check_agree.c */
+void agree_init(struct world *w);
+void agree_begins(struct world *w, const struct step *s); /* before a step is carried out */
+void agree_disturbed(struct world *w);
+void agree_restarted(struct world *w); /* what a node knew of the last minute is gone */
+void agree_role(struct world *w, int node, enum role from, enum role to);
+void agree_stepped(struct world *w);
 
 /* expect.c */
 void expect_init(struct world *w);

@@ -32,6 +32,10 @@ stats_add(struct stats *to, const struct stats *s)
 		to->exempt[i] += s->exempt[i];
 		to->exempt_worst_ns[i] = larger(to->exempt_worst_ns[i], s->exempt_worst_ns[i]);
 	}
+	to->agreed += s->agreed;
+	to->common_faults += s->common_faults;
+	if (s->churn_worst > to->churn_worst)
+		to->churn_worst = s->churn_worst;
 	to->takeovers += s->takeovers;
 	to->takeover_sum_ns += s->takeover_sum_ns;
 	to->switches += s->switches;
@@ -66,6 +70,12 @@ stats_print(const struct stats *s, FILE *f)
 	for (size_t i = 0; i < _EXEMPT_MAX; i++)
 		fprintf(f, "  %-48s %9llu %12.3f\n", exemption_words[i],
 			(unsigned long long)s->exempt[i], ms(s->exempt_worst_ns[i]));
+	fprintf(f,
+		"rank compared by both %llu times; faults that struck both alike %llu; most gains "
+		"of "
+		"the role a cause %.1f\n",
+		(unsigned long long)s->agreed, (unsigned long long)s->common_faults,
+		s->churn_worst / 1e3);
 	if (s->takeovers)
 		fprintf(f,
 			"clean takeovers %llu, mean %.1f ms, worst %.1f ms = %.2f detection times "

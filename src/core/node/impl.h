@@ -43,6 +43,14 @@ struct node_peer {
 	struct instant comeback;   /* when it was last first heard */
 };
 
+/* HAFailoverTime where it has changed; the rest is in conf and in the peer's claim. */
+struct node_timers {
+	uint32_t longer_ms; /* what it was before it became shorter */
+	struct instant longer_until;
+	struct instant since; /* when it changed */
+	uint32_t known_ms; /* what the newest frame said that the peer has echoed; 0 = none has */
+};
+
 struct node_gate {
 	struct instant open_until, drain_until;
 	struct instant last_unicast;
@@ -56,6 +64,7 @@ struct node {
 	struct elect elect;
 	struct node_peer peer;
 	struct node_gate gate;
+	struct node_timers timers;
 	struct quality_settled quality;
 	uint8_t quality_ifaces, quality_noted;
 	bool able;
@@ -83,10 +92,15 @@ struct node {
 
 /* node.c */
 struct elect_in node_facts(const struct node *n, struct instant now);
+struct action *node_act(struct actions *out, enum action_kind kind);
+
+/* timers.c */
 int64_t node_interval_ns(const struct node *n);  /* the larger of both nodes' settings */
 int64_t node_detection_ns(const struct node *n); /* the larger */
-int64_t node_lease_ns(const struct node *n);     /* 0.8 of the smaller */
-struct action *node_act(struct actions *out, enum action_kind kind);
+int64_t node_lease_ns(const struct node *n);     /* 0.8 of what the peer is sure to wait */
+void node_timers_set(struct node *n, const struct ha_conf *c, struct instant now);
+void node_timers_echoed(struct node *n); /* the peer has echoed a frame */
+
 /* tell.c */
 void node_note(struct actions *out, enum note_id id, struct instant at, int64_t a, int64_t b,
 	int64_t c, int64_t d);

@@ -33,34 +33,6 @@ node_act(struct actions *out, enum action_kind kind)
 	return a;
 }
 
-static int64_t
-larger_ms(uint32_t mine, uint32_t peers, bool valid)
-{
-	return (int64_t)(valid && peers > mine ? peers : mine) * NS_PER_MS;
-}
-
-int64_t
-node_interval_ns(const struct node *n)
-{
-	return larger_ms(n->conf.interval_ms, n->peer.claim.interval_ms, n->peer.claim.valid);
-}
-
-int64_t
-node_detection_ns(const struct node *n)
-{
-	return larger_ms(n->conf.failover_ms, n->peer.claim.failover_ms, n->peer.claim.valid);
-}
-
-int64_t
-node_lease_ns(const struct node *n)
-{
-	uint32_t ms = n->conf.failover_ms;
-
-	if (n->peer.claim.valid && n->peer.claim.failover_ms < ms)
-		ms = n->peer.claim.failover_ms;
-	return ms * NS_PER_MS * 8 / 10;
-}
-
 /* Of two nodes with the same NodeType the one that is active goes on, else the smaller session. */
 static bool
 same_type_loser(const struct node *n)
@@ -158,6 +130,10 @@ configure(struct node *n, const struct event *ev)
 		n->ports[i].full_rate = c->ports[i].heartbeats && full < FULL_RATE_PATHS;
 		full += n->ports[i].full_rate;
 	}
+	/* up to now the old interval counts: this step came no later than it asked for */
+	if (n->configured && n->conf.enabled)
+		detect_step(&n->detect, ev->now, node_detection_ns(n));
+	node_timers_set(n, c, ev->now);
 	n->conf = *c;
 	n->detect.interval_ns = c->interval_ms * NS_PER_MS;
 	session_set_key(&n->session, c->cluster_id, c->key);

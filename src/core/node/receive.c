@@ -62,6 +62,7 @@ peer_restarted(struct node *n, struct instant now, struct actions *out)
 	n->peer.sent = n->peer.echoed = INSTANT_ZERO;
 	n->peer.comeback = now;
 	n->peer.goodbye = false;
+	n->timers.known_ms = 0;
 	if (n->peer.known)
 		node_note(out, NOTE_PEER_RESTARTED, now, 0, 0, 0, 0);
 }
@@ -142,6 +143,7 @@ believe(struct node *n, const struct event *ev, const struct frame_header *h,
 	/* an echo from the future cannot be one */
 	if (!instant_before(ev->now, hb->echo))
 		n->peer.echoed = instant_max(n->peer.echoed, hb->echo);
+	node_timers_echoed(n);
 	if (goodbye && h->counter >= n->peer.claim_counter) {
 		n->peer.goodbye = true;
 		return;
