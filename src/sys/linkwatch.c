@@ -66,6 +66,31 @@ linkwatch_close(struct linkwatch *w)
 	w->fd = -1;
 }
 
+/*
+ * What the link is to aggregates. A member of an LACP bond counts while the bond uses it; of an
+ * active-backup bond, while the bond could use it; of a team, while it has carrier and its daemon
+ * has not switched it off, which rtnetlink does not tell.
+ */
+static void
+tell_aggregate(const struct rtnl_link *l, struct aggregate_link *out)
+{
+	bool bonded = strcmp(l->master_kind, "bond") == 0;
+
+	out->ifindex = l->ifindex;
+	if (strcmp(l->kind, "bond") == 0)
+		out->kind = l->bond_mode == RTNL_BOND_8023AD         ? AGGREGATE_LACP
+			    : l->bond_mode == RTNL_BOND_ACTIVEBACKUP ? AGGREGATE_FAILOVER
+								     : AGGREGATE_OTHER;
+	out->team = strcmp(l->kind, "team") == 0;
+	if (out->team)
+		out->kind = AGGREGATE_OTHER;
+	out->of_team = strcmp(l->master_kind, "team") == 0;
+	if (bonded || out->of_team)
+		out->master = l->master;
+	out->up = l->carrier && (!bonded || l->bond_member_up);
+	out->idle = bonded && !l->bond_member_active;
+}
+
 static void
 tell_link(const struct nlmsghdr *nlh, linkwatch_cb cb, void *ctx)
 {
@@ -82,6 +107,10 @@ tell_link(const struct nlmsghdr *nlh, linkwatch_cb cb, void *ctx)
 	ev.has_address = l.has_mac;
 	memcpy(ev.address, l.mac, sizeof(ev.address));
 	ev.mtu = l.mtu;
+	if (strcmp(l.kind, "vlan") == 0 && !l.lower_elsewhere)
+		ev.vlan_of = l.lower;
+	if (ev.kind == LINK_CHANGED)
+		tell_aggregate(&l, &ev.aggregate);
 	cb(ctx, &ev);
 }
 

@@ -7,7 +7,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
-#include "core/limits.h"
+#include "core/quality/aggregate.h"
 
 enum link_event_kind {
 	LINK_CHANGED, /* exists, with what the event says; new, or something about it changed */
@@ -27,6 +27,8 @@ struct link_event {
 	bool has_address;
 	uint8_t address[6]; /* has_address: Ethernet address */
 	uint32_t mtu;
+	int vlan_of; /* the device that this VLAN stands on, 0 = no VLAN, or of another namespace */
+	struct aggregate_link aggregate; /* as aggregate, as member; LINK_CHANGED only */
 };
 
 typedef void (*linkwatch_cb)(void *ctx, const struct link_event *ev);

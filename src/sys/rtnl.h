@@ -34,6 +34,18 @@ struct rtnl_link {
 	bool lower_elsewhere; /* lower's ifindex is of another namespace */
 	char kind[16];        /* "macvlan", … or "" */
 	uint32_t macvlan_mode;
+	uint8_t bond_mode;    /* kind "bond": RTNL_BOND_* */
+	int master;           /* 0 = none */
+	char master_kind[16]; /* "bond", "team", "bridge", … or "" */
+	bool bond_member_up;  /* master_kind "bond": its bond holds it for usable, see rtnl_parse.c
+			       */
+	bool bond_member_active; /* … and takes and gives frames on it now */
+};
+
+/* Modes of a bond; from linux/if_bonding.h, which does not go together with net/if.h. */
+enum {
+	RTNL_BOND_ACTIVEBACKUP = 1,
+	RTNL_BOND_8023AD = 4,
 };
 
 struct rtnl_addr {

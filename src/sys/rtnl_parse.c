@@ -18,6 +18,9 @@
 #define FLAG_LOWER_UP     0x10000u
 #define OPERSTATE_UNKNOWN 0
 #define OPERSTATE_UP      6
+/* from linux/if_bonding.h, which includes it */
+#define MEMBER_LINK_UP      0
+#define MEMBER_STATE_ACTIVE 0
 
 /* The fixed part behind the netlink header, or NULL when the message is shorter. The kernel pads
  * every attribute; libmnl counts on it and would read up to three bytes beyond a message that is
@@ -87,31 +90,88 @@ short_family(uint8_t af)
 	return af == AF_INET ? 4 : af == AF_INET6 ? 6 : 0;
 }
 
-/* Both nests only point into the message: their attributes are bounded by the nest's own length. */
 static bool
-parse_linkinfo(const struct nlattr *nest, struct rtnl_link *out)
+macvlan_attr(const struct nlattr *attr, struct rtnl_link *out)
 {
-	struct nlattr *attr, *data = NULL;
+	return mnl_attr_get_type(attr) != IFLA_MACVLAN_MODE || get_u32(attr, &out->macvlan_mode);
+}
+
+static bool
+bond_attr(const struct nlattr *attr, struct rtnl_link *out)
+{
+	return mnl_attr_get_type(attr) != IFLA_BOND_MODE || get_u8(attr, &out->bond_mode);
+}
+
+/* A bond's own watch (MII or ARP) may know more than the carrier. A member of an 802.3ad bond is
+ * active while it collects and distributes in the aggregator in use; of an active-backup bond, one
+ * is. */
+static bool
+bond_member_attr(const struct nlattr *attr, struct rtnl_link *out)
+{
+	uint8_t v;
+
+	switch (mnl_attr_get_type(attr)) {
+	case IFLA_BOND_SLAVE_STATE:
+		if (!get_u8(attr, &v))
+			return false;
+		out->bond_member_active = v == MEMBER_STATE_ACTIVE;
+		return true;
+	case IFLA_BOND_SLAVE_MII_STATUS:
+		if (!get_u8(attr, &v))
+			return false;
+		out->bond_member_up = v == MEMBER_LINK_UP;
+		return true;
+	}
+	return true;
+}
+
+static bool
+parse_nest(const struct nlattr *nest, struct rtnl_link *out,
+	bool (*take)(const struct nlattr *, struct rtnl_link *))
+{
+	struct nlattr *attr;
 
 	if (mnl_attr_validate(nest, MNL_TYPE_NESTED) < 0)
 		return false;
 	mnl_attr_for_each_nested (attr, nest) {
-		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND &&
-			!get_string(attr, out->kind, sizeof(out->kind)))
-			out->kind[0] = '\0'; /* a name too long to be one that we know */
-		if (mnl_attr_get_type(attr) == IFLA_INFO_DATA)
-			data = attr;
-	}
-	if (!data || strcmp(out->kind, "macvlan") != 0)
-		return true;
-	if (mnl_attr_validate(data, MNL_TYPE_NESTED) < 0)
-		return false;
-	mnl_attr_for_each_nested (attr, data) {
-		if (mnl_attr_get_type(attr) == IFLA_MACVLAN_MODE &&
-			!get_u32(attr, &out->macvlan_mode))
+		if (!take(attr, out))
 			return false;
 	}
 	return true;
+}
+
+/* All nests only point into the message: their attributes are bounded by the nest's own length. */
+static bool
+parse_linkinfo(const struct nlattr *nest, struct rtnl_link *out)
+{
+	struct nlattr *attr, *data = NULL, *member = NULL;
+
+	if (mnl_attr_validate(nest, MNL_TYPE_NESTED) < 0)
+		return false;
+	mnl_attr_for_each_nested (attr, nest) {
+		switch (mnl_attr_get_type(attr)) {
+		case IFLA_INFO_KIND:
+			if (!get_string(attr, out->kind, sizeof(out->kind)))
+				out->kind[0] = '\0'; /* a name too long to be one that we know */
+			break;
+		case IFLA_INFO_SLAVE_KIND:
+			if (!get_string(attr, out->master_kind, sizeof(out->master_kind)))
+				out->master_kind[0] = '\0';
+			break;
+		case IFLA_INFO_DATA:
+			data = attr;
+			break;
+		case IFLA_INFO_SLAVE_DATA:
+			member = attr;
+			break;
+		}
+	}
+	if (data && strcmp(out->kind, "macvlan") == 0 && !parse_nest(data, out, macvlan_attr))
+		return false;
+	if (data && strcmp(out->kind, "bond") == 0 && !parse_nest(data, out, bond_attr))
+		return false;
+	return !member || strcmp(out->master_kind, "bond") != 0 ||
+	       parse_nest(member, out, bond_member_attr);
 }
 
 static bool
@@ -129,6 +189,8 @@ link_attr(const struct nlattr *attr, struct rtnl_link *out, uint8_t *operstate)
 		return get_u32(attr, &out->mtu);
 	case IFLA_LINK:
 		return get_index(attr, &out->lower);
+	case IFLA_MASTER:
+		return get_index(attr, &out->master);
 	case IFLA_LINK_NETNSID:
 		out->lower_elsewhere = true;
 		return true;

@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Decoders of rtnetlink messages: any bytes behind a netlink header whose length is right. */
+/* Decoders of rtnetlink and team messages: any bytes behind a netlink header whose length is right.
+ */
 #include <linux/netlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include "sys/rtnl.h"
+#include "sys/teamwatch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+ignore_team(void *ctx, const struct team_event *ev)
+{
+	(void)ctx;
+	(void)ev;
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -29,6 +38,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rtnl_parse_addr(nlh, &out.a);
 	rtnl_parse_route(nlh, &out.t);
 	rtnl_parse_rule(nlh, &out.u);
+	teamwatch_parse(nlh, nlh->nlmsg_type, ignore_team, NULL);
 	free(nlh);
 	return 0;
 }

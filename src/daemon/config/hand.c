@@ -33,6 +33,8 @@ hand_ha_conf(struct ha_conf *out, const struct revision *rev, const uint8_t *key
 	out->garp_period_s = ha->garp_period_s;
 	out->prefer = ha->active_if_equal;
 	out->unique_shared_mac = ha->unique_shared_mac;
+	out->lacp_members_weight = ha->lacp_members_weight;
+	out->failover_members_weight = ha->failover_members_weight;
 	out->revision = rev->number;
 	memcpy(out->hash, m->hash, sizeof(out->hash));
 	memcpy(out->key, key, sizeof(out->key));

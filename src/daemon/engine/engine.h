@@ -12,6 +12,7 @@
 #include "sys/linkwatch.h"
 #include "sys/loop.h"
 #include "sys/packet.h"
+#include "sys/teamwatch.h"
 
 #define ENGINE_RCVBUF     (64 << 10) /* doubled by the kernel: some 170 frames, within a budget */
 #define ENGINE_BUDGET     256        /* frames a port in one window: a flood stays on its wire */
@@ -24,8 +25,10 @@ struct engine_port {
 	struct engine *engine;
 	struct packet_sock sock;
 	struct loop_fd fd;
-	int ifindex;    /* of the NIC, 0 = missing */
-	int tw_ifindex; /* of tw-NAME, 0 = missing */
+	int ifindex;                    /* of the NIC, 0 = missing */
+	int tw_ifindex;                 /* of tw-NAME, 0 = missing */
+	int vlan_of;                    /* when the NIC is a VLAN: what it stands on */
+	struct aggregate_count members; /* as the core was told */
 	bool carrier, tw_up;
 	bool seen, tw_seen; /* in the dump under way */
 	uint8_t shared_mac[6];
@@ -39,6 +42,9 @@ struct engine {
 	struct loop_timer timer;
 	struct loop_fd super, links[_PROC_MAX], linkwatch_fd;
 	struct linkwatch linkwatch;
+	struct loop_fd teamwatch_fd;
+	struct teamwatch teamwatch; /* open when there is a team */
+	struct aggregates aggregates;
 	struct node *node;
 	struct actions actions;
 	struct ha_conf conf;
@@ -66,6 +72,12 @@ void engine_wire_configure(struct engine *e, const struct ha_conf *old);
 void engine_wire_poll(struct engine *e);   /* reads every socket once more, within the budgets */
 void engine_wire_window(struct engine *e); /* a new budget for everybody, when its time has come */
 int engine_wire_watch(struct engine *e);   /* opens the link watch; 0 or -errno */
+void engine_wire_tell(struct engine *e, uint16_t port);
+
+/* members.c: aggregates and their members */
+void engine_members_init(struct engine *e);
+void engine_members_link(struct engine *e, const struct link_event *ev); /* tells what changed */
+struct aggregate_count engine_members_of(const struct engine *e, uint16_t port);
 
 /* act.c: actions and messages out */
 void engine_act(struct engine *e);

@@ -155,15 +155,19 @@ open_port(struct engine *e, uint16_t i)
 		packet_close(&p->sock);
 }
 
-static void
-tell_link(struct engine *e, uint16_t i)
+void
+engine_wire_tell(struct engine *e, uint16_t i)
 {
+	struct aggregate_count members = engine_members_of(e, i);
 	struct event ev = {.kind = EV_LINK,
 		.link = {.port = i,
 			.present = e->ports[i].ifindex != 0,
 			.carrier = e->ports[i].carrier,
-			.ready = e->conf.ports[i].sync || e->ports[i].tw_up}};
+			.ready = e->conf.ports[i].sync || e->ports[i].tw_up,
+			.members = members.members,
+			.members_up = members.up}};
 
+	e->ports[i].members = members;
 	engine_step(e, &ev);
 }
 
@@ -174,11 +178,12 @@ nic_changed(struct engine *e, uint16_t i, const struct link_event *ev)
 
 	p->seen = true;
 	p->carrier = ev->carrier;
+	p->vlan_of = ev->vlan_of;
 	if (p->ifindex != ev->ifindex || p->sock.fd < 0) {
 		p->ifindex = ev->ifindex;
 		open_port(e, i);
 	}
-	tell_link(e, i);
+	engine_wire_tell(e, i);
 }
 
 static void
@@ -186,10 +191,10 @@ nic_gone(struct engine *e, uint16_t i)
 {
 	struct engine_port *p = &e->ports[i];
 
-	p->ifindex = 0;
+	p->ifindex = p->vlan_of = 0;
 	p->carrier = false;
 	close_port(e, p);
-	tell_link(e, i);
+	engine_wire_tell(e, i);
 }
 
 /* Without its tw-* an interface serves nobody, whatever its NIC says. */
@@ -203,7 +208,7 @@ tw_changed(struct engine *e, uint16_t i, int ifindex, bool up)
 	if (p->tw_up == up)
 		return;
 	p->tw_up = up;
-	tell_link(e, i);
+	engine_wire_tell(e, i);
 }
 
 /* Events are matched by name when they tell of a link, by number when one is gone or was renamed.
@@ -213,6 +218,7 @@ on_link(void *ctx, const struct link_event *ev)
 {
 	struct engine *e = ctx;
 
+	engine_members_link(e, ev);
 	for (uint16_t i = 0; i < e->conf.n_ports; i++) {
 		struct engine_port *p = &e->ports[i];
 		bool nic = strcmp(ev->name, e->conf.ports[i].dev) == 0;
@@ -282,6 +288,7 @@ engine_wire_init(struct engine *e)
 		e->ports[i] = (struct engine_port){
 			.engine = e, .sock = {.fd = -1}, .fd = {.fd = -1}, .budget = ENGINE_BUDGET};
 	e->linkwatch_fd.fd = -1;
+	engine_members_init(e);
 }
 
 static bool
@@ -300,6 +307,7 @@ remember_port(struct engine_port *p, const struct ha_port *c, const struct ha_co
 			continue;
 		p->ifindex = before[j].ifindex;
 		p->tw_ifindex = before[j].tw_ifindex;
+		p->vlan_of = before[j].vlan_of;
 		p->carrier = before[j].carrier;
 		p->tw_up = before[j].tw_up;
 	}
@@ -332,7 +340,7 @@ engine_wire_configure(struct engine *e, const struct ha_conf *old)
 		if (kept)
 			continue;
 		close_port(e, p);
-		p->ifindex = p->tw_ifindex = 0;
+		p->ifindex = p->tw_ifindex = p->vlan_of = 0;
 		p->carrier = p->tw_up = false;
 		if (i < new->n_ports) {
 			remember_port(p, &new->ports[i], old, before);
