@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A peer that speaks another EtherType is heard by nobody else: while the peer is not alive, the
- * sync interfaces are listened to for it. One frame a second is enough, so that a flood costs
- * nothing; while the peer is alive there is no socket at all.
+ * sync interfaces are listened to for it. They are read once a second: what came meanwhile waits
+ * in a small buffer, and a flood costs no more than that. While the peer is alive there is no
+ * socket at all.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -12,6 +13,7 @@
 #include "sys/stranger.h"
 
 #define LOOK_NS       NS_PER_S
+#define READ_MAX      64             /* frames in one look: more than the socket keeps */
 #define SHOWN_NS      (5 * NS_PER_S) /* without another frame the alarm ends */
 #define TOLD_AGAIN_NS (60 * NS_PER_S)
 
@@ -42,12 +44,17 @@ wire_ready(struct loop_fd *f, uint32_t events)
 {
 	struct config *c = f->arg;
 	struct stranger_wire *w = wire_of(c, f);
-	int ethertype = stranger_read(f->fd);
 	struct instant now = loop_now();
+	int ethertype = 0, r = 0;
 
 	(void)events;
-	wire_close(c, w); /* until the next look */
-	if (ethertype <= 0)
+	for (unsigned i = 0; i < READ_MAX && (r = stranger_read(f->fd)) > 0; i++)
+		ethertype = r;
+	if (r < 0)
+		wire_close(c, w); /* the next look opens it anew */
+	else
+		loop_mod_fd(&c->loop, f, 0); /* until the next look */
+	if (!ethertype)
 		return;
 	w->ethertype = (uint16_t)ethertype;
 	w->seen = now;
@@ -60,13 +67,15 @@ wire_ready(struct loop_fd *f, uint32_t events)
 
 /* Anew when the NIC is another one by now. One that is missing or down is told elsewhere. */
 static void
-wire_open(struct config *c, struct stranger_wire *w, const struct ha_port *p)
+wire_watch(struct config *c, struct stranger_wire *w, const struct ha_port *p)
 {
 	int ifindex = (int)if_nametoindex(p->dev), fd;
 	uint8_t group[6];
 
-	if (w->fd.fd >= 0 && ifindex == w->ifindex)
+	if (w->fd.fd >= 0 && ifindex == w->ifindex) {
+		loop_mod_fd(&c->loop, &w->fd, EPOLLIN);
 		return;
+	}
 	wire_close(c, w);
 	if (!ifindex)
 		return;
@@ -103,7 +112,7 @@ strangers_look(struct loop_timer *t, struct instant now)
 
 	for (unsigned i = 0; missed && i < c->rev.ha.n_ports && n < SYNC_IFACES_MAX; i++)
 		if (c->rev.ha.ports[i].sync)
-			wire_open(c, &st->wires[n++], &c->rev.ha.ports[i]);
+			wire_watch(c, &st->wires[n++], &c->rev.ha.ports[i]);
 	for (unsigned i = 0; !missed && i < SYNC_IFACES_MAX; i++) {
 		wire_close(c, &st->wires[i]);
 		st->wires[i].seen = INSTANT_ZERO;
