@@ -219,7 +219,7 @@ junk_is_refused_by_name(void **state)
 {
 	static const struct {
 		enum sync_reject why;
-		uint8_t len, b[12];
+		uint8_t len, b[16];
 	} table[] = {
 		{SYNC_REJECT_KIND, 1, {0x00}}, {SYNC_REJECT_KIND, 9, {0x07}},
 		{SYNC_REJECT_SHORT, 3, {0x01, 0, 0}},
@@ -227,8 +227,10 @@ junk_is_refused_by_name(void **state)
 		{SYNC_REJECT_CODE, 10, {0x40, 0xf0}},               /* tail of none */
 		{SYNC_REJECT_PROTO, 10, {0x40 | 7 << 2, 0, 0, 33}}, /* DCCP */
 		{SYNC_REJECT_PROTO, 10, {0x40 | 5 << 2, 0, 0}},     /* no such class */
-		{SYNC_REJECT_KIND, 12, {0xc0, 0, 0x04}},            /* DESTROY with status */
-		{SYNC_REJECT_KIND, 12, {0x82, 0, 0x00}},            /* UPDATE with translation */
+		{SYNC_REJECT_PROTO, 12,
+			{0xc0 | 2 << 2, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 5}}, /* redirect */
+		{SYNC_REJECT_KIND, 12, {0xc0, 0, 0x04}}, /* DESTROY with status */
+		{SYNC_REJECT_KIND, 12, {0x82, 0, 0x00}}, /* UPDATE with translation */
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {

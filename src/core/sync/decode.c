@@ -215,14 +215,16 @@ get_ext(struct sync_decoder *d, enum sync_kind kind, struct flow *f)
 static enum sync_reject
 get_flow(struct sync_decoder *d, enum sync_kind kind, unsigned head, struct flow *f)
 {
+	struct flow_tuple plain;
 	unsigned mid;
 	enum sync_reject bad = get_identity(d, head, &mid, f);
 
 	if (bad)
 		return bad;
+	if (!flow_invert(f->family, f->proto, &f->orig, &plain))
+		return SYNC_REJECT_PROTO;
 	if (kind == SYNC_NEW) {
-		if (!flow_invert(f->family, f->proto, &f->orig, &f->reply))
-			return SYNC_REJECT_PROTO;
+		f->reply = plain;
 		f->has |= FLOW_REPLY;
 	} else if (head & HEAD_NAT) {
 		return SYNC_REJECT_KIND;
