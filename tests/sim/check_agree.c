@@ -6,9 +6,10 @@
 #include "sim.h"
 #include "core/elect/rank.h"
 
-#define MINUTE_NS     (60 * NS_PER_S)
-#define GAINS_A_CAUSE 3 /* the role goes there, back, and once more: a fault and what it uncovers  \
-			 */
+#define MINUTE_NS (60 * NS_PER_S)
+#define GAINS_A_CAUSE                                                                              \
+	3 /* the role goes there, back, and once more: a fault and what it uncovers                \
+	   */
 #define GAINS_AT_FIRST 2
 
 void

@@ -358,8 +358,10 @@ generate_machine_fault(struct gen *g, int64_t at, int64_t span)
 		add(g, DO_JUMP, at, 0)->nodes = node;
 	else
 		add(g, DO_DRIFT, at, span)->nodes = node;
+	/* shorter ones are no jumps to the machine, but a clock that is wrong: none does that */
 	if (g->p->step[g->p->n_steps - 1].verb == DO_JUMP)
-		g->p->step[g->p->n_steps - 1].value = span_between(g, NS_PER_MS, 7200 * NS_PER_S);
+		g->p->step[g->p->n_steps - 1].value =
+			span_between(g, 2 * g->detection, 7200 * NS_PER_S);
 	if (g->p->step[g->p->n_steps - 1].verb == DO_DRIFT)
 		g->p->step[g->p->n_steps - 1].value = pick(g, -200, 200);
 }

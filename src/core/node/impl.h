@@ -72,7 +72,8 @@ struct node {
 	struct node_port ports[IFACES_MAX];
 
 	struct instant links_changed, next_heartbeat, last_heartbeat, next_hello;
-	uint64_t beats;
+	uint64_t beats, hello_rounds;
+	struct instant every_path_until; /* the slow ports send with every heartbeat, too */
 	struct claim published;
 	bool has_published;
 

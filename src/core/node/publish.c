@@ -11,10 +11,15 @@ port_usable(const struct node *n, unsigned port)
 	return n->conf.ports[port].heartbeats && n->ports[port].present && n->ports[port].carrier;
 }
 
+#define ORDERS_KEPT 64 /* actions of a step that are kept free for other orders than frames */
+
+/* NULL when a step has no room for more frames: the ports in front, the fast ones, go first. */
 static uint8_t *
 send_room(struct actions *out, size_t len)
 {
-	return sizeof(out->bytes) - out->n_bytes < len ? NULL : out->bytes + out->n_bytes;
+	if (out->n >= ACTIONS_MAX - ORDERS_KEPT || sizeof(out->bytes) - out->n_bytes < len)
+		return NULL;
+	return out->bytes + out->n_bytes;
 }
 
 static void
@@ -80,13 +85,15 @@ send_heartbeats(struct node *n, struct instant now, enum frame_kind kind, const 
 static void
 send_hellos(struct node *n, struct instant now, bool all, struct actions *out)
 {
+	bool slow_too = all && n->hello_rounds++ % SLOW_DIVISOR == 0;
+
 	for (unsigned i = 0; i < n->conf.n_ports; i++) {
 		uint8_t *buf = send_room(out, SESSION_HELLO_LEN);
 		struct node_port *p = &n->ports[i];
 		bool due = p->hello_due &&
 			   instant_sub(now, p->last_hello) >= n->conf.interval_ms * NS_PER_MS;
 
-		if (!port_usable(n, i) || !p->full_rate || !buf || !(all || due))
+		if (!port_usable(n, i) || !buf || !((all && (p->full_rate || slow_too)) || due))
 			continue;
 		n->session.heard_session = p->heard_session;
 		n->session.heard_challenge = p->heard_challenge;
@@ -95,6 +102,27 @@ send_hellos(struct node *n, struct instant now, bool all, struct actions *out)
 		p->hello_due = false;
 		p->last_hello = now;
 	}
+}
+
+/*
+ * The slow ports are for the day when the fast ones fail. That day begins when the peer falls
+ * silent or stops echoing, long before it would be declared dead, and lasts until a fast path works
+ * both ways again.
+ */
+static bool
+fast_paths_fail(const struct node *n, struct instant now)
+{
+	int64_t patience = node_interval_ns(n) * 5 / 2;
+
+	if (n->peer.state != PEER_ALIVE)
+		return false;
+	if (detect_silence(&n->detect) > patience || instant_sub(now, n->peer.echoed) > patience)
+		return true;
+	for (unsigned i = 0; i < n->conf.n_ports; i++)
+		if (n->ports[i].full_rate && n->ports[i].peer_hears && n->ports[i].heard.ns &&
+			instant_sub(now, n->ports[i].heard) <= patience)
+			return false;
+	return true;
 }
 
 /* The parts of a claim that the peer acts on: a change is told at once. */
@@ -129,7 +157,7 @@ node_publish(struct node *n, struct instant now, bool tick, struct actions *out)
 	struct elect_in in = node_facts(n, now);
 	struct claim claim = elect_claim(&n->elect, &in);
 	bool due = tick && instant_reached(now, n->next_heartbeat);
-	bool first = n->session.established && !n->has_published, all;
+	bool first = n->session.established && !n->has_published, all, every_path;
 
 	if (due) {
 		n->beats++;
@@ -138,9 +166,12 @@ node_publish(struct node *n, struct instant now, bool tick, struct actions *out)
 		if (instant_before(n->next_heartbeat, now))
 			n->next_heartbeat = instant_add(now, interval);
 	}
+	if (due && fast_paths_fail(n, now))
+		n->every_path_until = instant_add(now, 2 * node_detection_ns(n));
+	every_path = instant_before(now, n->every_path_until);
 	if (n->session.established && (due || first || claim_urgent(&claim, &n->published))) {
 		send_heartbeats(n, now, FRAME_HEARTBEAT, &claim,
-			first || (due && n->beats % SLOW_DIVISOR == 0), out);
+			first || every_path || (due && n->beats % SLOW_DIVISOR == 0), out);
 		n->published = claim;
 		n->has_published = true;
 	}
@@ -159,7 +190,7 @@ node_say_goodbye(struct node *n, struct instant now, struct actions *out)
 	if (!n->session.established)
 		return;
 	for (int copies = 0; copies < 3; copies++)
-		send_heartbeats(n, now, FRAME_GOODBYE, &claim, false, out);
+		send_heartbeats(n, now, FRAME_GOODBYE, &claim, copies == 2, out);
 }
 
 struct instant
@@ -168,7 +199,7 @@ node_publish_deadline(const struct node *n)
 	struct instant at = n->next_heartbeat;
 
 	for (unsigned i = 0; i < n->conf.n_ports; i++)
-		if (n->ports[i].hello_due && port_usable(n, i) && n->ports[i].full_rate)
+		if (n->ports[i].hello_due && port_usable(n, i))
 			at = instant_min(at, instant_add(n->ports[i].last_hello,
 						     n->conf.interval_ms * NS_PER_MS));
 	if (!n->session.established)
