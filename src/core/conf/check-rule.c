@@ -11,6 +11,13 @@ struct rule_check {
 	unsigned families; /* of packets that can match */
 };
 
+/* The words of the schema stand in the order of the enum, see candidate_word(). */
+const char *
+conf_action_name(enum rule_action a)
+{
+	return schema_prop_find(&schema_types[TYPE_RULE], "Action")->words[a];
+}
+
 static const char *
 family_text(unsigned family)
 {

@@ -91,6 +91,9 @@ struct conf_service {
 
 enum rule_action { RULE_ALLOW, RULE_DROP, RULE_REJECT, RULE_NAT, RULE_SAT };
 
+/* The word that a configuration has for it: check-rule.c. */
+const char *conf_action_name(enum rule_action a);
+
 struct conf_rule {
 	const char *name;
 	uint32_t index; /* 1…n: position, first match wins */

@@ -47,24 +47,6 @@ collect_rules(struct compiler *c)
 	}
 }
 
-static const char *
-action_name(enum rule_action action)
-{
-	switch (action) {
-	case RULE_ALLOW:
-		return "Allow";
-	case RULE_DROP:
-		return "Drop";
-	case RULE_REJECT:
-		return "Reject";
-	case RULE_NAT:
-		return "NAT";
-	case RULE_SAT:
-		return "SAT";
-	}
-	return "";
-}
-
 static void
 write_counters(struct compiler *c)
 {
@@ -337,7 +319,7 @@ write_rule(struct compiler *c, const struct rule_part *p)
 	const char *name = text_quote(c->a, p->r->name);
 
 	text_add(&c->out, "\tchain rule/%s { # %u %s%s%s\n\t\tcounter name \"rule/%s\"\n", p->id,
-		p->r->index, action_name(p->r->action), p->never ? "; never matches: " : "",
+		p->r->index, conf_action_name(p->r->action), p->never ? "; never matches: " : "",
 		p->never ? p->never : "", p->id);
 	if (p->r->log)
 		text_add(&c->out, "\t\t" LOG_LIMIT "log prefix \"tw:%s \"\n", name);

@@ -20,24 +20,6 @@ struct rule_counts {
 	json_t *other; /* drop reasons, management */
 };
 
-static const char *
-action_name(enum rule_action a)
-{
-	switch (a) {
-	case RULE_ALLOW:
-		return "Allow";
-	case RULE_DROP:
-		return "Drop";
-	case RULE_REJECT:
-		return "Reject";
-	case RULE_NAT:
-		return "NAT";
-	case RULE_SAT:
-		return "SAT";
-	}
-	return "?";
-}
-
 static int
 count_find(const void *name, const void *count)
 {
@@ -92,7 +74,7 @@ rules_list(const struct rule_counts *rc, const char *only)
 			json_array_append_new(list,
 				json_pack("{s:I, s:s, s:s, s:I, s:I, s:I}", "index",
 					(json_int_t)k->rule->index, "name", k->rule->name, "action",
-					action_name(k->rule->action), "hits",
+					conf_action_name(k->rule->action), "hits",
 					(json_int_t)k->packets, "packets", (json_int_t)k->packets,
 					"bytes", (json_int_t)k->bytes));
 	}
