@@ -10,7 +10,8 @@
 struct gen {
 	struct prng r;
 	struct plan *p;
-	int64_t detection, interval; /* ns */
+	int64_t detection, interval; /* ns: the larger of both nodes */
+	int64_t least_interval;
 	int64_t last_end;
 };
 
@@ -78,9 +79,12 @@ generate_timers(struct gen *g)
 		n->interval_ms = profile[kind][0];
 		n->failover_ms = profile[kind][1];
 	}
+	g->least_interval = INT64_MAX;
 	for (int i = 0; i < 2; i++) {
 		const struct node_setup *n = &g->p->setup.node[i];
 
+		if (n->interval_ms * NS_PER_MS < g->least_interval)
+			g->least_interval = n->interval_ms * NS_PER_MS;
 		if (n->interval_ms * NS_PER_MS > g->interval)
 			g->interval = n->interval_ms * NS_PER_MS;
 		if (n->failover_ms * NS_PER_MS > g->detection)
@@ -157,7 +161,7 @@ generate_setup(struct gen *g, uint64_t seed)
 	generate_monitors(g);
 	s->delay_ns = span_between(g, 20 * NS_PER_US, g->interval / 3);
 	s->jitter_ns = span_between(g, 10 * NS_PER_US, g->interval / 3);
-	s->latency_hi_ns = chance(g, 80) ? 200 * NS_PER_US : g->interval / 8 + 50 * NS_PER_US;
+	s->latency_hi_ns = chance(g, 80) ? 200 * NS_PER_US : g->least_interval / 8 + 50 * NS_PER_US;
 	s->barrier_ns = chance(g, 10) ? -1 : span_between(g, 200 * NS_PER_US, 30 * NS_PER_MS);
 	s->traffic_ns = chance(g, 20) ? 0 : span_between(g, 50 * NS_PER_US, 5 * NS_PER_MS);
 	s->sync_time_ns = span_between(g, 10 * NS_PER_MS, 2 * NS_PER_S);

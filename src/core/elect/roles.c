@@ -104,8 +104,10 @@ should_want(struct elect *e, const struct elect_in *in, enum why *why, enum rank
 	const struct claim *peer = in->peer;
 	int r = elect_rank(e, in, step);
 
-	if (e->stopping || !in->facts.able)
+	if (e->stopping || !in->facts.able) {
+		e->better_since = INSTANT_ZERO; /* what was better then is over */
 		return false;
+	}
 	if (peer->role == ROLE_ACTIVE) {
 		if (commanded)
 			return *why = WHY_OPERATOR, *step = RANK_EQUAL, true;
@@ -145,7 +147,7 @@ elect_inactive(struct elect *e, const struct elect_in *in)
 		return false;
 	/* the pause spares an active peer; when nobody is active there is nothing to wait for */
 	pause = in->peer->role == ROLE_ACTIVE && instant_before(in->now, e->want_not_before);
-	if (!pause && should_want(e, in, &why, &step)) {
+	if (should_want(e, in, &why, &step) && !pause) {
 		uint64_t top = e->term > e->term_floor ? e->term : e->term_floor;
 
 		e->want = (in->peer->want > top ? in->peer->want : top) + 1;

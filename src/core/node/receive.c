@@ -178,6 +178,9 @@ receive_hello(
 	r = session_open_hello(&n->session, h, ev->frame.data, &news);
 	if (r != FRAME_OK)
 		return r;
+	/* a swapped cable makes the wire bad, not what was said: the peer's process is a new one */
+	if (news == SESSION_NEW_PEER)
+		peer_restarted(n, ev->now, out);
 	if (h->index != n->conf.ports[ev->frame.port].index)
 		return REJECT_WIRING;
 	/* answered on its own wire: old hellos that somebody plays there spoil that wire only */
@@ -185,9 +188,6 @@ receive_hello(
 	p->heard_challenge = n->session.heard_challenge;
 	switch (news) {
 	case SESSION_NEW_PEER:
-		peer_restarted(n, ev->now, out);
-		p->hello_due = true;
-		break;
 	case SESSION_ANSWER:
 		p->hello_due = true;
 		break;
