@@ -22,6 +22,12 @@ log_init(const char *name)
 	errno = saved;
 }
 
+const char *
+log_name(void)
+{
+	return sink.name;
+}
+
 void
 log_line(enum log_level level, const char *fmt, ...)
 {

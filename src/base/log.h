@@ -10,6 +10,8 @@ enum log_level { LOG_ERROR = 3, LOG_WARN = 4, LOG_NOTICE = 5, LOG_INFO = 6, LOG_
 
 /* Sets the name in front of every line and looks whether standard error is a terminal. */
 void log_init(const char *name);
+/* The name set. */
+const char *log_name(void);
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...)  log_line(LOG_ERROR, __VA_ARGS__)

@@ -21,12 +21,14 @@ void render_ha(const struct render *r, const json_t *data);
 void render_ha_quality(const struct render *r, const json_t *data);
 /* render_why.c */
 void render_ha_why(const struct render *r, const json_t *data);
+/* render_log.c */
+void render_log(const struct render *r, const json_t *data);
+void render_event(const struct render *r, const json_t *e); /* nothing when it is none */
 /* render_lists.c */
 void render_stat(const struct render *r, const json_t *data);
 void render_arp(const struct render *r, const json_t *data);
 void render_connections(const struct render *r, const json_t *data);
 void render_rules(const struct render *r, const json_t *data);
-void render_log(const struct render *r, const json_t *data);
 void render_help(const struct render *r, const json_t *data);
 
 /* Fields by name with a value for "not there". */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Views that are lists: stat, arp -show, connections, rules, log, help. */
+/* Views that are lists: stat, arp -show, connections, rules, help. */
 #include <inttypes.h>
 #include <string.h>
 #include "cli/render.h"
@@ -139,26 +139,6 @@ render_rules(const struct render *r, const json_t *data)
 			field_int(e, "packets", 0), field_int(e, "bytes", 0));
 }
 
-void
-render_log(const struct render *r, const json_t *data)
-{
-	const json_t *list = json_object_get(data, "log"), *e;
-	size_t i;
-
-	json_array_foreach (list, i, e) {
-		const char *level = field_text(e, "level", "info");
-
-		fprintf(r->out, "%s ", field_text(e, "time", "?"));
-		if (strcmp(level, "error") == 0)
-			render_word(r, MOOD_BAD, "error  ");
-		else if (strcmp(level, "warning") == 0)
-			render_word(r, MOOD_WARN, "warning");
-		else
-			fprintf(r->out, "%-7s", level);
-		fprintf(r->out, " %s\n", field_text(e, "text", ""));
-	}
-}
-
 /* name and summary of each; available false are only named, in one line behind the others. */
 static void
 help_commands(const struct render *r, const json_t *list)
@@ -207,6 +187,7 @@ render_help(const struct render *r, const json_t *data)
 	const char *type = field_text(data, "type", NULL);
 	size_t i;
 
+	render_event(r, json_object_get(data, "event"));
 	if (json_array_size(list) > 0)
 		help_commands(r, list);
 	list = json_object_get(data, "types");

@@ -8,6 +8,7 @@
 #include "base/seqlock.h"
 #include "core/ipc/ipc.h"
 #include "core/node/status.h"
+#include "daemon/logpage.h"
 
 /* Every child is `twinwalld --role NAME` with this descriptor as its socket to the supervisor. */
 #define SETUP_FD 3
@@ -33,15 +34,14 @@ enum setup_config {
 	SETUP_CONFIG_GATE_PORTS, /* BPF map: tw-* ifindex → the NIC's own MAC */
 	SETUP_CONFIG_ENGINE_PAGE,
 	SETUP_CONFIG_SYNC_PAGE,
+	SETUP_CONFIG_LOG_PAGE,
 	SETUP_CONFIG_N,
 };
-
-#define NOTES_RING 1024
 
 /*
  * Written by the engine only: the status with every change and ten times a second, the gate's words
  * with every renewal, so that a reader knows by its own clock what an engine that hangs no longer
- * says. Notes: ring[i % NOTES_RING] for i in [head - NOTES_RING, head).
+ * says.
  */
 struct engine_page {
 	struct seqlock lock;
@@ -49,8 +49,7 @@ struct engine_page {
 	_Atomic int64_t open_until, drain_until; /* as in the gate, as struct instant */
 	_Atomic uint64_t flooded;       /* windows in which a port delivered more than its budget */
 	_Atomic uint64_t flood_dropped; /* frames that the kernel dropped meanwhile */
-	_Atomic uint64_t notes_head;
-	struct note notes[NOTES_RING];
+	struct note_ring notes;
 };
 
 /* Counters of state sync since its start; names as shown by `stat`. */
@@ -70,6 +69,7 @@ struct sync_page {
 	struct seqlock lock;
 	struct sync_status status;
 	int64_t expiry_s; /* state sync's own note for its successor: see core/sync/aging.h */
+	struct note_ring notes;
 };
 
 /*

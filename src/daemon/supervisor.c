@@ -20,8 +20,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "base/log.h"
 #include "daemon/setup.h"
+#include "daemon/supertell.h"
 #include "sys/gate.h"
 #include "sys/ipcsock.h"
 #include "sys/loop.h"
@@ -50,7 +50,8 @@ struct supervisor {
 	struct loop_timer patience, restart;
 	struct gate_fds gate;
 	volatile struct gate_words *words;
-	int engine_page, sync_page, lock;
+	int engine_page, sync_page, log_page, lock;
+	struct log_page *log; /* NULL until it is there */
 	struct child children[_PROC_MAX];
 	enum stage stage;
 	bool again; /* start anew instead of ending */
@@ -119,6 +120,7 @@ send_setup(struct supervisor *s, enum proc proc, int fd)
 		fds[n++] = s->gate.ports;
 		fds[n++] = s->engine_page;
 		fds[n++] = s->sync_page;
+		fds[n++] = s->log_page;
 		break;
 	case PROC_SUPERVISOR:
 	case _PROC_MAX:
@@ -153,8 +155,7 @@ introduce(struct child *a, struct child *b)
 			ends[i]->fd.fd, msg, ipc_encode_link(&m, msg, sizeof(msg)), &fds[i], 1);
 	}
 	if (r < 0)
-		log_error("cannot join %s and %s: %s", role_name_of[a->proc], role_name_of[b->proc],
-			strerror(-r));
+		SUPER_TELL(a->sup->log, NOTE_PROCESS_APART, a->proc, b->proc, -r);
 	close_pair(fds);
 }
 
@@ -189,7 +190,7 @@ on_child_message(struct loop_fd *f, uint32_t events)
 		break;
 	case IPC_SHUTDOWN:
 		if (s->stage == RUNNING && ipc_decode_shutdown(msg, (size_t)n, &shut)) {
-			log_notice("restarting in %u s on an operator's request", shut.seconds);
+			SUPER_TELL(s->log, NOTE_RESTART_ASKED, shut.seconds);
 			loop_timer(&s->loop, &s->restart,
 				instant_add(loop_now(), shut.seconds * NS_PER_S));
 		}
@@ -265,7 +266,7 @@ spawn(struct supervisor *s, enum proc proc)
 	if (pid == 0)
 		exec_child(s, proc, fds[1], warm, parent);
 	if (pid < 0) {
-		log_error("cannot start %s: %s", role_name_of[proc], strerror(r ? -r : errno));
+		SUPER_TELL(s->log, NOTE_PROCESS_FAILED, proc, r ? -r : errno);
 		close_pair(fds);
 		loop_timer(&s->loop, &c->respawn, instant_add(loop_now(), RESPAWN_WAIT_NS));
 		return;
@@ -274,6 +275,8 @@ spawn(struct supervisor *s, enum proc proc)
 	c->pid = pid;
 	c->started = loop_now();
 	loop_add_fd(&s->loop, &c->fd, fds[0], EPOLLIN);
+	if (warm)
+		SUPER_TELL(s->log, NOTE_PROCESS_RUNS, proc, pid);
 	introduce_to_all(s, proc);
 }
 
@@ -335,7 +338,7 @@ on_patience(struct loop_timer *t, struct instant now)
 	for (enum proc p = PROC_ENGINE; p < _PROC_MAX; p++) {
 		if (!s->children[p].pid || (s->stage == STOPPING_ENGINE && p != PROC_ENGINE))
 			continue;
-		log_warn("%s does not end: killed", role_name_of[p]);
+		SUPER_TELL(s->log, NOTE_PROCESS_STUCK, p);
 		kill(s->children[p].pid, SIGKILL);
 	}
 }
@@ -344,12 +347,9 @@ static void
 explain_death(const struct child *c, int wstatus)
 {
 	if (WIFSIGNALED(wstatus))
-		log_error("%s (pid %d) was ended by signal %d (%s): starting it again",
-			role_name_of[c->proc], c->pid, WTERMSIG(wstatus),
-			strsignal(WTERMSIG(wstatus)));
+		SUPER_TELL(c->sup->log, NOTE_PROCESS_KILLED, c->proc, c->pid, WTERMSIG(wstatus));
 	else
-		log_error("%s (pid %d) ended with status %d: starting it again",
-			role_name_of[c->proc], c->pid, WEXITSTATUS(wstatus));
+		SUPER_TELL(c->sup->log, NOTE_PROCESS_ENDED, c->proc, c->pid, WEXITSTATUS(wstatus));
 }
 
 static void
@@ -408,7 +408,7 @@ on_signal(struct loop_fd *f, uint32_t events)
 		if (si.ssi_signo == SIGCHLD) {
 			reap(s);
 		} else if (s->stage == RUNNING) {
-			log_notice("%s: handing over and stopping", strsignal((int)si.ssi_signo));
+			SUPER_TELL(s->log, NOTE_STOPPING, (int64_t)si.ssi_signo);
 			stop_engine(s);
 		}
 	}
@@ -433,17 +433,18 @@ lock_run(struct supervisor *s)
 	char path[4096];
 
 	if (mkdir(s->opts->run, 0755) < 0 && errno != EEXIST) {
-		log_error("%s: %s", s->opts->run, strerror(errno));
+		super_cannot_start("%s: %s", s->opts->run, strerror(errno));
 		return -1;
 	}
 	snprintf(path, sizeof(path), "%s/twinwalld.lock", s->opts->run);
 	s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (s->lock < 0) {
-		log_error("%s: %s", path, strerror(errno));
+		super_cannot_start("%s: %s", path, strerror(errno));
 		return -1;
 	}
 	if (flock(s->lock, LOCK_EX | LOCK_NB) < 0) {
-		log_error("%s is in use by another twinwalld: give this one its own --run folder",
+		super_cannot_start(
+			"%s is in use by another twinwalld: give this one its own --run folder",
 			s->opts->run);
 		return -1;
 	}
@@ -472,14 +473,15 @@ prepare(struct supervisor *s)
 	if (lock_run(s) < 0)
 		return -1;
 	if (gate_load(&s->gate, err, sizeof(err)) < 0) {
-		log_error("%s", err);
+		super_cannot_start("%s", err);
 		return -1;
 	}
 	s->engine_page = make_page("engine", sizeof(struct engine_page));
 	s->sync_page = make_page("statesync", sizeof(struct sync_page));
-	if (s->engine_page < 0 || s->sync_page < 0 || gate_map(s->gate.map, &s->words) < 0 ||
-		loop_init(&s->loop) < 0) {
-		log_error("cannot start: %s", strerror(errno));
+	s->log_page = make_page("log", sizeof(struct log_page));
+	if (s->engine_page < 0 || s->sync_page < 0 || !(s->log = super_log_map(s->log_page)) ||
+		gate_map(s->gate.map, &s->words) < 0 || loop_init(&s->loop) < 0) {
+		super_cannot_start("memory, gate or loop: %s", strerror(errno));
 		return -1;
 	}
 	sigemptyset(&set);
@@ -492,7 +494,7 @@ prepare(struct supervisor *s)
 	s->signals.fn = on_signal;
 	s->signals.arg = s;
 	if (fd < 0 || loop_add_fd(&s->loop, &s->signals, fd, EPOLLIN) < 0) {
-		log_error("cannot listen for signals: %s", strerror(errno));
+		super_cannot_start("signals: %s", strerror(errno));
 		return -1;
 	}
 	return 0;
@@ -511,7 +513,7 @@ start_anew(const struct supervisor *s)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	close(s->lock);
 	execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
-	log_error("cannot start anew: %s", strerror(errno));
+	super_cannot_start("again: %s", strerror(errno));
 	return 1;
 }
 
@@ -539,11 +541,13 @@ supervisor_main(const struct daemon_opts *o)
 	s->restart.arg = s;
 	if (prepare(s) < 0)
 		return 1;
+	SUPER_TELL(s->log, NOTE_STARTS, 0, getpid());
 	if (sandbox_priority(SUPERVISOR_PRIORITY) < 0)
 		log_warn("no real-time priority: under load a dead engine is started again late");
 	for (enum proc p = PROC_ENGINE; p < _PROC_MAX; p++)
 		spawn(s, p);
 	r = loop_run(&s->loop);
 	gate_close(s->words);
+	SUPER_TELL(s->log, NOTE_STOPS);
 	return s->again && r == 0 ? start_anew(s) : r < 0 ? 1 : r;
 }

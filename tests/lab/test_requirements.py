@@ -206,8 +206,9 @@ def test_blocked_ethertype(cluster):
     lab = cluster(ha="HASyncProtocol=0x8ffd")
     drop_ethertype(lab, ETHERTYPE)
     lab.up()
+    standby = lab.standby  # asked now: a moment later each believes to be alone
     drop_ethertype(lab, 0x8ffd)
-    lab.standby.wait_for(lambda h: h["peer"]["state"] == "dead", what="the switches do drop frames")
+    standby.wait_for(lambda h: h["peer"]["state"] == "dead", what="the switches do drop frames")
 
 
 def listeners(node):

@@ -36,12 +36,20 @@ const struct ctl_command ctl_commands[_CTL_MAX] = {
 		"", CTL_NOW},
 	[CTL_SHOW] = {CTL_SHOW, "show", "[TYPE [NAME]]",
 		"the configuration that runs, as statements", "", CTL_NOW},
-	[CTL_LOG] = {CTL_LOG, "log", "[N]", "the last N events (50, up to 1000)", "", CTL_NOW},
+	[CTL_LOG] = {CTL_LOG, "log", "[[-n] N] [-level LEVEL] [-id EVENT] | -explain EVENT",
+		"the last events of this node, the newest last",
+		"-n N            at most N events (50, up to 1000)\n"
+		"-level LEVEL    of this severity and worse: error, warning, notice, info\n"
+		"-id EVENT       of one kind: TW1103, peer_dead, or a pattern as 'conflict_*'\n"
+		"-explain EVENT  what an event means and what to do (also: help EVENT)\n"
+		"twinwall-events(7) lists all of them.",
+		CTL_NOW},
 	[CTL_SHUTDOWN] = {CTL_SHUTDOWN, "shutdown", "[SECONDS]",
 		"hand over and restart the service, at once or after SECONDS (up to 3600)", "",
 		CTL_NOW},
-	[CTL_HELP] = {CTL_HELP, "help", "[COMMAND|TYPE]",
-		"this list, or help on a command or an object type", "", CTL_NOW},
+	[CTL_HELP] = {CTL_HELP, "help", "[COMMAND|TYPE|EVENT]",
+		"this list, or help on a command, an object type, or an event of the log", "",
+		CTL_NOW},
 	[CTL_ADD] = {CTL_ADD, "add", "TYPE NAME Property=Value ...", "add an object", "",
 		CTL_LATER_EDIT},
 	[CTL_SET] = {CTL_SET, "set", "TYPE [NAME] Property=Value ...", "change an object", "",

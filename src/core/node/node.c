@@ -410,7 +410,8 @@ node_step(struct node *n, const struct event *ev, struct actions *out)
 			node_act(out, ACT_EXIT);
 		return;
 	}
-	if (detect_step(&n->detect, ev->now, node_detection_ns(n)) && n->conf.enabled)
+	if (detect_step(&n->detect, ev->now, node_detection_ns(n)) && n->conf.enabled &&
+		n->detect.overslept_ns >= node_detection_ns(n) / 2)
 		node_note(
 			out, NOTE_OVERSLEPT, ev->now, n->detect.overslept_ns / NS_PER_MS, 0, 0, 0);
 	peer_was_active = n->peer.claim.valid && (n->peer.claim.role == ROLE_ACTIVE ||

@@ -45,7 +45,7 @@ apply_rules(struct config *c)
 	if (!err[0])
 		snprintf(err, sizeof(err), "%s", strerror(-r));
 	if (strcmp(err, ap->rules_error) != 0)
-		eventlog_add(&c->log, LOG_ERROR, "the rules cannot be loaded: %s", err);
+		eventlog_add(&c->log, NOTE_RULES_FAILED, ARG(err));
 	memcpy(ap->rules_error, err, sizeof(err));
 	return r;
 }
@@ -62,15 +62,16 @@ report_has(const struct netapply_report *rep, const struct netapply_problem *p)
 
 /* Says what is in `now` and was not in `before`. */
 static void
-report_log(struct config *c, enum log_level level, const char *prefix,
-	const struct netapply_report *now, const struct netapply_report *before)
+report_log(struct config *c, enum note_id id, const struct netapply_report *now,
+	const struct netapply_report *before)
 {
 	for (size_t i = 0; i < now->n_problems; i++) {
 		const struct netapply_problem *p = &now->problems[i];
+		char text[NOTE_LINE_MAX];
 
+		snprintf(text, sizeof(text), "%s%s%s", p->iface, p->iface[0] ? ": " : "", p->text);
 		if (!report_has(before, p))
-			eventlog_add(&c->log, level, "%s%s%s%s", prefix, p->iface,
-				p->iface[0] ? ": " : "", p->text);
+			eventlog_add(&c->log, id, ARG(text));
 	}
 }
 
@@ -83,11 +84,10 @@ apply_net(struct config *c)
 	struct netapply_report rep = {.arena = &arena};
 	int r = netapply_run(&ap->net, c->rev.plan, &rep);
 
-	report_log(c, LOG_WARN, "", &rep, &ap->report);
-	report_log(c, LOG_NOTICE, "no longer: ", &ap->report, &rep);
+	report_log(c, NOTE_NET_PROBLEM, &rep, &ap->report);
+	report_log(c, NOTE_NET_PROBLEM_OVER, &ap->report, &rep);
 	if (r < 0 && rep.n_problems == 0)
-		eventlog_add(&c->log, LOG_ERROR,
-			"the kernel's network settings cannot be changed: %s", strerror(-r));
+		eventlog_add(&c->log, NOTE_NET_FAILED, ARG(strerror(-r)));
 	if (rep.changes)
 		log_info("links, addresses and routes: %u changed", rep.changes);
 	herald_fresh(c, &rep);
@@ -162,16 +162,14 @@ apply_rules_ready(struct loop_fd *f, uint32_t events)
 	if (r < 0) {
 		loop_del_fd(&c->loop, f);
 		nftwatch_close(&ap->rules_watch);
-		eventlog_add(&c->log, LOG_ERROR,
-			"changes of the rules cannot be heard any more: %s", strerror(-r));
+		eventlog_add(
+			&c->log, NOTE_KERNEL_DEAF, ARG("changes of the rules"), ARG(strerror(-r)));
 		return;
 	}
 	if (r == 0 || !ap->rules_loaded)
 		return;
 	if (instant_sub(now, ap->rules_told) > TOLD_AGAIN_NS)
-		eventlog_add(&c->log, LOG_WARN,
-			"table inet " TW_NFT_TABLE " was changed by %s: loading the rules again",
-			ap->rules_watch.by);
+		eventlog_add(&c->log, NOTE_RULES_CHANGED, ARG(ap->rules_watch.by));
 	ap->rules_told = now;
 	ap->rules_loaded = false;
 	apply_run(c);
@@ -186,8 +184,8 @@ apply_watch_rules(struct config *c)
 	if (r == 0)
 		r = loop_add_fd(&c->loop, &ap->rules_fd, ap->rules_watch.fd, EPOLLIN);
 	if (r < 0)
-		eventlog_add(&c->log, LOG_ERROR, "changes of the rules cannot be heard: %s",
-			strerror(-r));
+		eventlog_add(
+			&c->log, NOTE_KERNEL_DEAF, ARG("changes of the rules"), ARG(strerror(-r)));
 	return r;
 }
 
@@ -200,8 +198,7 @@ apply_watch(struct config *c)
 	if (r == 0)
 		r = loop_add_fd(&c->loop, &ap->watch_fd, ap->watch.fd, EPOLLIN);
 	if (r < 0)
-		eventlog_add(
-			&c->log, LOG_ERROR, "link events cannot be received: %s", strerror(-r));
+		eventlog_add(&c->log, NOTE_KERNEL_DEAF, ARG("link events"), ARG(strerror(-r)));
 	return r;
 }
 
@@ -235,8 +232,8 @@ apply_open(struct config *c, const int *setup_fds)
 	r = netapply_open(&ap->net, c->opts->run, setup_fds[SETUP_CONFIG_GATE_IN],
 		setup_fds[SETUP_CONFIG_GATE_OUT], setup_fds[SETUP_CONFIG_GATE_PORTS]);
 	if (r < 0) {
-		eventlog_add(&c->log, LOG_ERROR, "%s/owned, or rtnetlink: %s", c->opts->run,
-			strerror(-r));
+		eventlog_add(&c->log, NOTE_CONFIG_FAILED, ARG("RUN/owned, or rtnetlink"),
+			ARG(strerror(-r)));
 		return r;
 	}
 	r = apply_watch_rules(c);
@@ -257,16 +254,14 @@ apply_remove(struct config *c)
 	char err[256] = "";
 	int r = netapply_remove(&c->apply.net, &rep);
 
-	for (size_t i = 0; i < rep.n_problems; i++)
-		log_warn("%s%s%s", rep.problems[i].iface, rep.problems[i].iface[0] ? ": " : "",
-			rep.problems[i].text);
+	report_log(c, NOTE_CLEANUP_FAILED, &rep, &(struct netapply_report){0});
 	if (r < 0)
-		log_error("links and addresses cannot be removed: %s", strerror(-r));
+		eventlog_add(&c->log, NOTE_CLEANUP_FAILED, ARG("links and addresses stay"));
 	arena_free(&arena);
 	/* Last: whatever came in until now was filtered. */
 	r = nft_delete_table(err, sizeof(err));
 	if (r < 0)
-		log_error("the rules cannot be removed: %s", err[0] ? err : strerror(-r));
+		eventlog_add(&c->log, NOTE_CLEANUP_FAILED, ARG("the rules stay"));
 	c->apply.rules_loaded = false;
 }
 

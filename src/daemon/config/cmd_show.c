@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Commands show, log and help: what the process itself knows. */
+/* Commands show and help: what the process itself knows. */
 #include <stdio.h>
 #include <string.h>
 #include "core/conf/schema.h"
 #include "daemon/config/commands.h"
-
-#define LOG_DEFAULT 50
 
 void
 cmd_show(struct config *c, const struct control_request *rq, struct answer *out)
@@ -32,30 +30,6 @@ cmd_show(struct config *c, const struct control_request *rq, struct answer *out)
 		out->data = json_pack(
 			"{s:s, s:I}", "text", text, "revision", (json_int_t)c->rev.number);
 	arena_free(&a);
-}
-
-void
-cmd_log(struct config *c, const struct control_request *rq, struct answer *out)
-{
-	uint32_t n = LOG_DEFAULT;
-	json_t *list;
-	char time[32];
-
-	if (rq->n_args > 1 || (rq->n_args == 1 && !arg_number(rq->args[0], 1, EVENTLOG_MAX, &n))) {
-		answer_fail(out, ANSWER_USAGE, 0, "N is a number from 1 to %d", EVENTLOG_MAX);
-		return;
-	}
-	list = json_array();
-	while (n > 0) {
-		const struct eventlog_entry *e = eventlog_get(&c->log, --n);
-
-		if (e)
-			json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "time",
-							    time_fmt(e->wall_ns, time), "level",
-							    eventlog_level_name(e->level), "name",
-							    e->name, "text", e->text));
-	}
-	out->data = json_pack("{s:o}", "log", list);
 }
 
 static void
@@ -109,6 +83,7 @@ cmd_help(struct config *c, const struct control_request *rq, struct answer *out)
 {
 	const struct ctl_command *cmd;
 	const struct schema_type *t;
+	enum note_id id;
 
 	(void)c;
 	if (rq->n_args == 0)
@@ -119,6 +94,9 @@ cmd_help(struct config *c, const struct control_request *rq, struct answer *out)
 		help_command(cmd, out);
 	else if ((t = schema_type_find(rq->args[0])))
 		help_type(t, out);
+	else if ((id = note_find(rq->args[0])) != _NOTE_MAX)
+		answer_event(out, id);
 	else
-		answer_fail(out, ANSWER_USAGE, 0, "%.64s: no such command or type", rq->args[0]);
+		answer_fail(
+			out, ANSWER_USAGE, 0, "%.64s: no such command, type or event", rq->args[0]);
 }

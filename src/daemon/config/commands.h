@@ -47,6 +47,10 @@ const char *time_fmt(int64_t wall_ns, char *buf);
 /* Wall-clock time of a moment of this node's monotonic clock. */
 int64_t time_wall(struct instant at);
 
+/* cmd_log.c: what an event means; that there is none of that name. */
+void answer_event(struct answer *out, enum note_id id);
+void answer_no_event(struct answer *out, int arg, const char *word);
+
 typedef void command_fn(struct config *c, const struct control_request *rq, struct answer *out);
 
 command_fn cmd_ha;          /* cmd_ha.c */
@@ -58,7 +62,7 @@ command_fn cmd_connections; /* cmd_connections.c */
 command_fn cmd_rules;       /* cmd_rules.c */
 command_fn cmd_show;        /* cmd_show.c */
 command_fn cmd_help;        /* cmd_show.c */
-command_fn cmd_log;         /* cmd_show.c */
+command_fn cmd_log;         /* cmd_log.c */
 command_fn cmd_shutdown;    /* commands.c */
 
 /* Parts that more than one command shows. */

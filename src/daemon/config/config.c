@@ -23,11 +23,11 @@ config_in_force(struct config *c)
 	int r;
 
 	c->in_force = true;
-	eventlog_add(&c->log, LOG_NOTICE, "revision %u is in force", c->rev.number);
+	eventlog_add(&c->log, NOTE_CONF_IN_FORCE, ARG(c->rev.number));
 	links_tell_conf(c);
 	r = links_tell_ready(c);
 	if (r < 0)
-		eventlog_add(&c->log, LOG_WARN, "the supervisor cannot be told: %s", strerror(-r));
+		eventlog_add(&c->log, NOTE_CANNOT_TELL, ARG(PROC_SUPERVISOR), ARG(-r));
 }
 
 void
@@ -102,7 +102,7 @@ config_load(struct config *c)
 	int r = store_open(&c->store, c->opts->state);
 
 	if (r < 0) {
-		eventlog_add(&c->log, LOG_ERROR, "%s: %s", c->opts->state, strerror(-r));
+		eventlog_add(&c->log, NOTE_STORE_FAILED, ARG(c->opts->state), ARG(strerror(-r)));
 		return r;
 	}
 	return revision_load(&c->rev, &c->store, c->opts, &c->log);
@@ -115,17 +115,18 @@ config_open(struct config *c, const int *fds)
 	int r = loop_init(&c->loop);
 
 	if (r < 0) {
-		eventlog_add(&c->log, LOG_ERROR, "event loop: %s", strerror(-r));
+		eventlog_add(&c->log, NOTE_CONFIG_FAILED, ARG("event loop"), ARG(strerror(-r)));
 		return r;
 	}
 	links_init(c, SETUP_FD);
 	r = pages_open(c, fds[SETUP_CONFIG_ENGINE_PAGE], fds[SETUP_CONFIG_SYNC_PAGE]);
 	if (r < 0) {
-		eventlog_add(&c->log, LOG_ERROR, "status pages: %s", strerror(-r));
+		eventlog_add(&c->log, NOTE_CONFIG_FAILED, ARG("status pages"), ARG(strerror(-r)));
 		return r;
 	}
 	if (mkdir(c->opts->run, 0755) < 0 && errno != EEXIST)
-		eventlog_add(&c->log, LOG_ERROR, "%s: %s", c->opts->run, strerror(errno));
+		eventlog_add(&c->log, NOTE_CONFIG_FAILED, ARG(c->opts->run), ARG(strerror(errno)));
+	notes_open(c);
 	r = apply_open(c, fds);
 	if (r < 0)
 		return r;
@@ -134,8 +135,7 @@ config_open(struct config *c, const int *fds)
 	c->control = control_open(c, c->opts->run);
 	if (!c->control) {
 		r = -errno;
-		eventlog_add(
-			&c->log, LOG_ERROR, "%s/" CTL_SOCKET ": %s", c->opts->run, strerror(-r));
+		eventlog_add(&c->log, NOTE_CONFIG_FAILED, ARG("control socket"), ARG(strerror(-r)));
 	}
 	return r;
 }
@@ -149,6 +149,7 @@ config_close(struct config *c)
 	herald_close(c);
 	strangers_close(c);
 	links_fini(c);
+	notes_close(c);
 	pages_close(c);
 	apply_close(c);
 	loop_fini(&c->loop);
@@ -163,6 +164,10 @@ config_run(struct config *c)
 		log_error("no setup from the supervisor: %s", strerror(-r));
 		return 1;
 	}
+	r = eventlog_open(&c->log, fds[SETUP_CONFIG_LOG_PAGE]);
+	if (r < 0)
+		eventlog_add(&c->log, NOTE_CONFIG_FAILED, ARG("log"), ARG(strerror(-r)));
+	notes_poll(c, loop_now()); /* the supervisor's first words */
 	if (config_load(c) < 0)
 		return CONFIG_EXIT_INVALID;
 	if (config_open(c, fds) < 0)

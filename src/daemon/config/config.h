@@ -4,6 +4,7 @@
  * and state sync their parts, and serves the control socket. It decides nothing about roles and may
  * be slow: no heartbeat ever waits for it. Files: load.c (configuration), apply.c (kernel),
  * herald.c (announcing private addresses), links.c (other processes), pages.c (what they publish),
+ * notes.c (their events), eventlog.c (the log),
  * strangers.c (who speaks another EtherType), control.c (socket), commands.c and cmd_*.c.
  */
 #pragma once
@@ -95,8 +96,6 @@ int links_command(struct config *c, enum command cmd, uint32_t *id);
 struct pages {
 	struct engine_page *engine;
 	struct sync_page *sync;
-	uint64_t notes_seen; /* notes below this number have been taken */
-	struct loop_timer notes;
 };
 
 /* pages.c: 0 or -errno. */
@@ -162,6 +161,11 @@ bool stranger_shown(const struct stranger_wire *w, struct instant now);
 
 struct control;
 
+/* notes.c: events of the other processes. */
+void notes_open(struct config *c);
+void notes_close(struct config *c);
+void notes_poll(struct config *c, struct instant now);
+
 struct config {
 	const struct daemon_opts *opts;
 	struct loop loop;
@@ -173,6 +177,8 @@ struct config {
 	bool stop;     /* IPC_STOP came */
 	struct links links;
 	struct pages pages;
+	struct loop_timer notes;
+	bool engine_hangs; /* as told */
 	struct strangers strangers;
 	struct herald herald;
 	struct control *control;

@@ -84,10 +84,7 @@ herald_open(struct config *c)
 	h->timer.arg = c;
 	h->fd = announce_open();
 	if (h->fd < 0)
-		eventlog_add(&c->log, LOG_WARN,
-			"new private addresses cannot be announced (%s): neighbours find them when "
-			"their own entries expire",
-			strerror(-h->fd));
+		eventlog_add(&c->log, NOTE_HERALD_FAILED, ARG(strerror(-h->fd)));
 }
 
 void

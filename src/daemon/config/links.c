@@ -13,13 +13,6 @@
 
 #define RETRY_NS (20 * NS_PER_MS)
 
-static const char *const proc_names[_PROC_MAX] = {
-	[PROC_SUPERVISOR] = "supervisor",
-	[PROC_ENGINE] = "engine",
-	[PROC_STATESYNC] = "state sync",
-	[PROC_CONFIG] = "config",
-};
-
 static void links_ready_fd(struct loop_fd *f, uint32_t events);
 
 static void
@@ -81,8 +74,7 @@ links_send_conf(struct config *c, enum proc p)
 	if (r == -EPIPE || r == -ECONNRESET)
 		return -ENOTCONN; /* it has just ended: the next one is told */
 	if (r < 0 && r != -EAGAIN)
-		eventlog_add(&c->log, LOG_ERROR, "cannot tell the %s its configuration: %s",
-			proc_names[p], strerror(-r));
+		eventlog_add(&c->log, NOTE_CANNOT_TELL, ARG(p), ARG(-r));
 	return r;
 }
 
@@ -126,8 +118,7 @@ links_from_supervisor(struct config *c, int type, const uint8_t *msg, size_t len
 		int r = links_open(c, link.proc, fd);
 
 		if (r < 0) {
-			eventlog_add(&c->log, LOG_ERROR, "socket to the %s: %s",
-				proc_names[link.proc], strerror(-r));
+			eventlog_add(&c->log, NOTE_CANNOT_TELL, ARG(link.proc), ARG(-r));
 			close(fd);
 			return;
 		}
@@ -135,10 +126,7 @@ links_from_supervisor(struct config *c, int type, const uint8_t *msg, size_t len
 		links_pay(c);
 		return;
 	} else {
-		eventlog_add(&c->log, LOG_WARN,
-			"message of type %d from the supervisor is not "
-			"understood: left out",
-			type);
+		eventlog_add(&c->log, NOTE_NOT_UNDERSTOOD, ARG(PROC_SUPERVISOR), ARG(type));
 	}
 	if (fd >= 0)
 		close(fd);

@@ -20,8 +20,8 @@ log_conf_errors(
 	struct eventlog *log, struct arena *a, const char *file, const struct conf_errors *errors)
 {
 	for (size_t i = 0; i < errors->n; i++)
-		eventlog_add(log, errors->e[i].warning ? LOG_WARN : LOG_ERROR, "%s",
-			conf_error_fmt(a, file, &errors->e[i]));
+		eventlog_add(log, errors->e[i].warning ? NOTE_CONF_WARNING : NOTE_CONF_ERROR,
+			ARG(conf_error_fmt(a, file, &errors->e[i])));
 }
 
 /* text → candidate and model. 0 or -EINVAL with everything logged. */
@@ -38,8 +38,7 @@ revision_check(
 	log_conf_errors(log, &rev->arena, file, &errors);
 	if (parsed && rev->model)
 		return 0;
-	eventlog_add(log, LOG_ERROR, "%s: %zu errors: nothing of it is applied", file,
-		errors.n - errors.n_warnings);
+	eventlog_add(log, NOTE_CONF_REFUSED, ARG(file), ARG(errors.n - errors.n_warnings));
 	return -EINVAL;
 }
 
@@ -53,17 +52,23 @@ read_etc(const struct daemon_opts *o, struct arena *a, const char *file, const c
 	if (dir >= 0)
 		close(dir);
 	if (r < 0)
-		eventlog_add(log, LOG_ERROR,
-			"%s: %s: without a committed revision in %s this file is the configuration",
-			file, strerror(-r), o->state);
+		eventlog_add(log, NOTE_CONF_UNREADABLE, ARG(file), ARG(strerror(-r)),
+			ARG(arena_printf(a,
+				"without a committed revision in %s this file is the "
+				"configuration",
+				o->state)));
 	return r;
 }
 
 static int
 store_failed(struct eventlog *log, const struct daemon_opts *o, const char *what, int r)
 {
-	eventlog_add(log, LOG_ERROR, "%s/%s: %s%s", o->state, what, strerror(-r),
+	char path[512], error[128];
+
+	snprintf(path, sizeof(path), "%s/%s", o->state, what);
+	snprintf(error, sizeof(error), "%s%s", strerror(-r),
 		r == -ENOSPC || r == -EDQUOT ? ": make room and start again" : "");
+	eventlog_add(log, NOTE_STORE_FAILED, ARG(path), ARG(error));
 	return r;
 }
 
@@ -104,7 +109,8 @@ revision_keep(struct revision *rev, const struct store *store, const struct daem
 	r = store_set_current(store, rev->number);
 	if (r < 0)
 		return store_failed(log, o, "current", r);
-	eventlog_add(log, LOG_NOTICE, "%s/" CONF_NAME " is revision %u now", o->etc, rev->number);
+	eventlog_add(log, NOTE_CONF_FIRST, ARG(arena_printf(&rev->arena, "%s/" CONF_NAME, o->etc)),
+		ARG(rev->number));
 	return 0;
 }
 
@@ -118,10 +124,11 @@ revision_stored(struct revision *rev, const struct store *store, const struct da
 	int r = store_read(store, rev->number, &rev->arena, &text, &len);
 
 	if (r < 0) {
-		eventlog_add(log, LOG_ERROR,
-			"%s: %s: %s/current names this revision; write the number of another one "
-			"into it, or remove it to have %s/" CONF_NAME " read again",
-			file, strerror(-r), o->state, o->etc);
+		eventlog_add(log, NOTE_CONF_UNREADABLE, ARG(file), ARG(strerror(-r)),
+			ARG(arena_printf(&rev->arena,
+				"%s/current names this revision; write the number of another one "
+				"into it, or remove it to have %s/" CONF_NAME " read again",
+				o->state, o->etc)));
 		return r;
 	}
 	return revision_check(rev, file, text, len, log);
@@ -139,8 +146,9 @@ revision_read(struct revision *rev, const struct store *store, const struct daem
 		return r < 0 ? r : STORE_NONE;
 	}
 	if (r == -EBADMSG)
-		eventlog_add(log, LOG_ERROR,
-			"%s/current is damaged: it must hold the number of a revision", o->state);
+		eventlog_add(log, NOTE_STORE_FAILED,
+			ARG(arena_printf(&rev->arena, "%s/current", o->state)),
+			ARG("is damaged: it must hold the number of a revision"));
 	else if (r < 0)
 		store_failed(log, o, "current", r);
 	return r < 0 ? r : revision_stored(rev, store, o, log);
@@ -158,13 +166,9 @@ read_key(const struct revision *rev, const struct store *store, const struct dae
 		return 0;
 	r = key_load(store, o->state, key, err, sizeof(err));
 	if (r < 0)
-		eventlog_add(log, LOG_ERROR, "%s", err);
+		eventlog_add(log, NOTE_KEY_UNUSABLE, ARG(err));
 	else if (r == KEY_CREATED)
-		eventlog_add(log, LOG_WARN,
-			"%s/cluster.key: a new cluster key was made; copy this file to the peer, "
-			"or "
-			"the nodes will not hear each other",
-			o->state);
+		eventlog_add(log, NOTE_KEY_CREATED, ARG(o->state));
 	return r < 0 ? r : 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What engine and state sync publish in shared memory: status by seqlock, notes by a ring that one
- * side writes and this one polls. The writers never wait for us and may be restarted meanwhile.
+ * The status that engine and state sync publish in shared memory, by seqlock. The writers never
+ * wait for us and may be restarted meanwhile. Their events: notes.c.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,9 +9,6 @@
 #include <sys/stat.h>
 #include "daemon/config/config.h"
 
-#define NOTES_POLL_NS (100 * NS_PER_MS)
-/* After a restart of this process: notes older than this were logged by the one before. */
-#define NOTES_FRESH_NS (2 * NS_PER_S)
 /* Beyond any lease, and five times the pause between two publications. */
 #define ENGINE_SILENT_NS (500 * NS_PER_MS)
 /* A lapsed lease is the first thing that an engine tends to when it runs at all. */
@@ -34,62 +31,6 @@ page_map(int fd, size_t size, void **out)
 	return 0;
 }
 
-/* Copies note number i. False: it has been overwritten, or is being so. */
-static bool
-notes_take(const struct engine_page *page, uint64_t i, struct note *out)
-{
-	*out = page->notes[i % NOTES_RING];
-	atomic_thread_fence(memory_order_acquire);
-	return atomic_load_explicit(&page->notes_head, memory_order_relaxed) - i < NOTES_RING;
-}
-
-static void
-notes_log(struct config *c, const struct note *n, struct instant now, bool quiet)
-{
-	int64_t age = instant_sub(now, n->at);
-	struct note_with with = {.conf = c->rev.model ? &c->rev.ha : NULL};
-	char text[EVENTLOG_TEXT];
-
-	if ((unsigned)n->id >= _NOTE_MAX)
-		return;
-	note_fmt(n, &with, text, sizeof(text));
-	eventlog_keep(&c->log, note_level(n), note_name(n->id), age > 0 ? age : 0, quiet, text);
-}
-
-static void
-notes_poll(struct config *c, struct instant now, bool first)
-{
-	const struct engine_page *page = c->pages.engine;
-	uint64_t head = atomic_load_explicit(&page->notes_head, memory_order_acquire);
-	uint64_t *seen = &c->pages.notes_seen, lost = 0;
-	struct note n;
-
-	if (head < *seen)
-		*seen = 0; /* the page was begun anew */
-	if (head - *seen >= NOTES_RING) {
-		lost = head - *seen - (NOTES_RING - 1);
-		*seen += lost;
-	}
-	for (; *seen < head; (*seen)++) {
-		if (!notes_take(page, *seen, &n))
-			lost++;
-		else
-			notes_log(c, &n, now, first && instant_sub(now, n.at) > NOTES_FRESH_NS);
-	}
-	if (lost && !first)
-		eventlog_add(&c->log, LOG_WARN, "%llu events came too fast to be logged",
-			(unsigned long long)lost);
-}
-
-static void
-notes_timer(struct loop_timer *t, struct instant now)
-{
-	struct config *c = t->arg;
-
-	notes_poll(c, now, false);
-	loop_timer(&c->loop, t, instant_add(now, NOTES_POLL_NS));
-}
-
 int
 pages_open(struct config *c, int engine_fd, int sync_fd)
 {
@@ -103,25 +44,18 @@ pages_open(struct config *c, int engine_fd, int sync_fd)
 	if (r < 0)
 		return r;
 	c->pages.sync = p;
-	c->pages.notes.fn = notes_timer;
-	c->pages.notes.arg = c;
-	notes_poll(c, loop_now(), true);
-	loop_timer(&c->loop, &c->pages.notes, instant_add(loop_now(), NOTES_POLL_NS));
 	return 0;
 }
 
 void
 pages_close(struct config *c)
 {
-	if (c->pages.engine) {
-		notes_poll(c, loop_now(), false); /* what the engine said last */
+	if (c->pages.engine)
 		munmap(c->pages.engine, sizeof(struct engine_page));
-	}
 	if (c->pages.sync)
 		munmap(c->pages.sync, sizeof(struct sync_page));
 	c->pages.engine = NULL;
 	c->pages.sync = NULL;
-	loop_timer_stop(&c->loop, &c->pages.notes);
 }
 
 /* The gate as it is now, by this process's clock: a lease ends without the engine's doing. */

@@ -61,8 +61,8 @@ wire_ready(struct loop_fd *f, uint32_t events)
 	if (w->told.ns > 0 && instant_sub(now, w->told) < TOLD_AGAIN_NS)
 		return;
 	w->told = now;
-	eventlog_add(
-		&c->log, LOG_ERROR, STRANGER_TEXT, w->iface, w->ethertype, c->rev.ha.ethertype);
+	eventlog_add(&c->log, NOTE_ETHERTYPE_DIFFERS, ARG(w->iface), ARG(w->ethertype),
+		ARG(c->rev.ha.ethertype));
 }
 
 /* Anew when the NIC is another one by now. One that is missing or down is told elsewhere. */

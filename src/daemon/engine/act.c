@@ -4,17 +4,6 @@
 #include "daemon/engine/engine.h"
 #include "sys/ipcsock.h"
 
-/* The ring is read by config, which copes with being overtaken. */
-static void
-write_note(struct engine *e, const struct note *n)
-{
-	uint64_t head = atomic_load_explicit(&e->page->notes_head, memory_order_relaxed);
-
-	e->page->notes[head % NOTES_RING] = *n;
-	atomic_store_explicit(&e->page->notes_head, head + 1, memory_order_release);
-	e->page_stale = true;
-}
-
 void
 engine_tell_sync(struct engine *e)
 {
@@ -119,7 +108,8 @@ engine_act(struct engine *e)
 			engine_tell_sync(e);
 			break;
 		case ACT_NOTE:
-			write_note(e, &a->note);
+			notering_put(&e->page->notes, &a->note);
+			e->page_stale = true;
 			break;
 		case ACT_REPLY:
 			send_reply(e, a->reply.id, a->reply.refusal);
