@@ -18,6 +18,7 @@ void render_answer(const struct render *r, const char *cmd, const char *arg, con
 
 /* render_ha.c */
 void render_ha(const struct render *r, const json_t *data);
+/* render_quality.c */
 void render_ha_quality(const struct render *r, const json_t *data);
 /* render_why.c */
 void render_ha_why(const struct render *r, const json_t *data);

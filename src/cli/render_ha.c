@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Views of ha and ha quality. The first lines of ha have the form of the seed document. */
+/* View of ha. The first lines of ha have the form of the seed document. */
 #include <ctype.h>
 #include <string.h>
 #include "cli/render.h"
@@ -85,32 +85,4 @@ render_ha(const struct render *r, const json_t *data)
 	if (field_true(data, "enabled"))
 		ha_sync_line(r, json_object_get(data, "sync"));
 	ha_alarms(r, data);
-}
-
-void
-render_ha_quality(const struct render *r, const json_t *data)
-{
-	const json_t *list = json_object_get(data, "interfaces"), *e;
-	size_t i;
-
-	fprintf(r->out, "%-16s %5s %6s %5s\n", "Interface", "state", "weight", "part");
-	json_array_foreach (list, i, e) {
-		fprintf(r->out, "%-16s %5lld %6lld %5lld  %s\n", field_text(e, "name", "?"),
-			field_int(e, "state", 0), field_int(e, "weight", 0),
-			field_int(e, "part", 0), field_text(e, "remark", ""));
-	}
-	fprintf(r->out, "%s\n\n", field_text(data, "formula", ""));
-	list = json_object_get(data, "terms");
-	json_array_foreach (list, i, e) {
-		fprintf(r->out, "Term %-18s %3lld  (%s)\n", field_text(e, "name", "?"),
-			field_int(e, "value", 0), field_text(e, "remark", ""));
-	}
-	fprintf(r->out, "Quality now             %3lld\n", field_int(data, "now", 0));
-	fprintf(r->out, "Quality settled         %3lld  (published: what the election compares)\n",
-		field_int(data, "quality", 0));
-	if (json_is_integer(json_object_get(data, "peer_quality")))
-		fprintf(r->out, "Quality of the peer     %3lld\n",
-			field_int(data, "peer_quality", 0));
-	else
-		fprintf(r->out, "Quality of the peer unknown\n");
 }

@@ -75,7 +75,9 @@ configure(struct bench *b)
 		.prefer = (enum active_if_equal)((k >> 6) % 3),
 		.unique_shared_mac = true,
 		.revision = k,
-		.n_ports = PORTS};
+		.n_ports = PORTS,
+		.n_monitors = k % 3,
+		.monitors = {{.index = 2, .ping_ms = 250}, {.weight = 50, .ping_ms = 1000}}};
 	memset(b->conf.key, 1, sizeof(b->conf.key));
 	for (unsigned i = 0; i < PORTS; i++) {
 		memcpy(b->conf.ports[i].name, name[i], sizeof(name[i]));
@@ -174,6 +176,8 @@ tell_sealed(struct bench *b, bool sane)
 
 	if (hb.echo.ns < 0)
 		hb.echo.ns = 0;
+	memset(hb.heard, kind, sizeof(hb.heard));
+	memset(hb.up, flags, sizeof(hb.up));
 	*c = (struct claim){.type = flags & 1 ? NODE_MASTER : NODE_SLAVE,
 		.role = (enum role)(byte(b) % _ROLE_MAX),
 		.term = term(b),
@@ -183,8 +187,10 @@ tell_sealed(struct bench *b, bool sane)
 		.hold = (flags & 48) == 32,
 		.yield = flags & 64,
 		.grant_flushed = flags & 128,
-		.quality = byte(b) % 101,
-		.quality_ifaces = byte(b) % 101,
+		.terms = {.carrier = byte(b) % 101,
+			.value = {[QUALITY_IFACES] = byte(b) % 101,
+				[QUALITY_FANS] = kind % 101,
+				[QUALITY_DISKS] = flags & 1 ? QUALITY_UNKNOWN : flags % 101}},
 		.want = term(b),
 		.want_why = (enum why)(byte(b) % _WHY_MAX),
 		.grant = term(b),

@@ -261,7 +261,7 @@ def test_sync_interface_is_apart(cluster):
         wait_until(lambda: not reached(new, IP4, "192.0.2.1", 8000), 5, "the rules are loaded again")
     new.cut("sync")
     new.wait_for(lambda h: not next(i for i in h["interfaces"] if i["name"] == "sync")["carrier"])
-    assert [n.json("ha", "quality")["quality"] for n in lab.nodes] == [100, 100]
+    assert [n.json("ha", "quality")["interface_part"] for n in lab.nodes] == [100, 100]
     assert "sync interface: not counted" in new.cli("ha", "quality")[1]
 
 

@@ -3,6 +3,7 @@
  * Both nodes taken together: they believe of each other what each says, come to the same answer,
  * do not flap, and what strikes both alike moves nothing.
  */
+#include <string.h>
 #include "sim.h"
 #include "core/elect/rank.h"
 
@@ -136,8 +137,8 @@ static bool
 same_claim(const struct claim *a, const struct claim *b)
 {
 	return a->type == b->type && a->role == b->role && a->term == b->term &&
-	       a->able == b->able && a->forced == b->forced && a->quality == b->quality &&
-	       a->quality_ifaces == b->quality_ifaces && a->prefer == b->prefer &&
+	       a->able == b->able && a->forced == b->forced &&
+	       memcmp(&a->terms, &b->terms, sizeof(a->terms)) == 0 && a->prefer == b->prefer &&
 	       a->flows_when_active == b->flows_when_active;
 }
 

@@ -7,7 +7,7 @@
 
 #define SWITCH_NS NS_PER_S       /* a planned switch takes less */
 #define ANSWER_NS (3 * NS_PER_S) /* a command is answered in that time, whatever happens */
-#define DWELL_NS  (4 * NS_PER_S) /* quality's dwell and a vain attempt's pause, rounded up */
+#define DWELL_NS  (7 * NS_PER_S) /* quality settles, rank dwells, a vain attempt pauses */
 
 /* What must be true of the gates while nothing changes. */
 struct outcome {

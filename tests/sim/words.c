@@ -61,7 +61,6 @@ const char *const refusal_words[_REFUSE_MAX] = {
 	[REFUSE_PEER_WORSE] = "peer-worse",
 	[REFUSE_NOT_ABLE] = "not-able",
 	[REFUSE_ALREADY_FORCED] = "already-forced",
-	[REFUSE_HOLD] = "hold",
 	[REFUSE_NOT_SYNCED] = "not-synced",
 	[REFUSE_TIMEOUT] = "timeout",
 	[REFUSE_BUSY] = "busy",

@@ -74,22 +74,29 @@ static const struct render_case cases[] = {
 		"This device is currently ACTIVE (will forward traffic)\n"
 		"This device has been active: 1 sec\n"},
 	{"ha", "quality",
-		"{\"quality\":63,\"now\":63,\"formula\":\"sum(state * weight) / sum(weight) = 175 "
-		"/ 275 "
-		"= 63 "
-		"%\",\"interfaces\":[{\"name\":\"out\",\"state\":1,\"weight\":100,\"part\":100,"
-		"\"remark\":\"\"},{\"name\":\"in\",\"state\":0,\"weight\":100,\"part\":0,"
-		"\"remark\":"
-		"\"no "
-		"carrier\"}],\"terms\":[{\"name\":\"interfaces\",\"value\":63,\"remark\":\"r\"}]}",
-		"Interface        state weight  part\n"
-		"out                  1    100   100  \n"
-		"in                   0    100     0  no carrier\n"
-		"sum(state * weight) / sum(weight) = 175 / 275 = 63 %\n\n"
-		"Term interfaces          63  (r)\n"
-		"Quality now              63\n"
-		"Quality settled          63  (published: what the election compares)\n"
-		"Quality of the peer unknown\n"},
+		"{\"quality\":47,\"now\":60,\"formula\":\"F\",\"quality_formula\":\"Q\","
+		"\"peer_formula\":\"P\",\"interfaces\":[{\"name\":\"out\",\"state\":1,"
+		"\"weight\":100,\"part\":50,\"members\":2,\"members_up\":1,\"two_way\":true,"
+		"\"remark\":\"1 of 2 members are up\"},{\"name\":\"in\",\"state\":0,"
+		"\"weight\":100,\"part\":0,\"remark\":\"no carrier\"}],\"monitors\":[{"
+		"\"name\":\"isp\",\"lost\":true,\"weight\":50,\"part\":0}],\"terms\":["
+		"{\"name\":\"interfaces\",\"value\":63,\"weight\":0,\"takes\":0.0,"
+		"\"peer\":100},{\"name\":\"fans\",\"value\":75,\"weight\":10,\"takes\":2.5,"
+		"\"peer\":null,\"remark\":\"R\"}],\"compared\":{\"here\":47,\"peer\":100,"
+		"\"better\":\"peer\",\"margin\":5}}",
+		"Interface                state weight counts two-way\n"
+		"out                        1/2    100     50     yes  1 of 2 members are up\n"
+		"in                           0    100      0      no  no carrier\n"
+		"LinkMonitor isp              0     50      0        \n"
+		"F\n\n"
+		"Term             this node     peer weight  takes\n"
+		"interfaces              63      100 factor       \n"
+		"fans                    75  unknown     10    2.5  R\n"
+		"\n"
+		"Quality                 Q\n"
+		"Quality, not settled    60\n"
+		"Quality of the peer     P\n"
+		"Over what both know     47 here, 100 there: the peer is better\n"},
 	{"ha", "why", "{\"changes\":[]}", "The role has not changed since the start.\n"},
 	{"ha", "why",
 		"{\"changes\":[{\"time\":\"T\",\"ago_s\":9,\"from\":\"inactive\",\"to\":\"active\","

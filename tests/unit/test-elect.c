@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Quality, rank (the table has the numbers of rank.h), detection, lease, heartbeat codec. */
+/* Rank (the table has the numbers of rank.h), detection, lease, heartbeat codec. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,87 +11,12 @@
 #include "core/elect/lease.h"
 #include "core/hb/detect.h"
 #include "core/hb/heartbeat.h"
-#include "core/quality/quality.h"
 
-/* S159–S162: interfaces out, in, dmz2 with weights 100, 100, 75 */
-static void
-test_quality_of_the_seed(void **state)
-{
-	static const struct {
-		bool up[3];
-		uint8_t quality;
-	} table[] = {
-		{{true, false, true}, 63}, /* S162: 63.63 is cut */
-		{{true, true, true}, 100},
-		{{false, false, false}, 0},
-		{{true, true, false}, 72},
-		{{true, false, false}, 36},
-	};
-	bool any;
-
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		struct quality_iface f[3] = {
-			{100, table[i].up[0]}, {100, table[i].up[1]}, {75, table[i].up[2]}};
-
-		assert_int_equal(quality_ifaces(f, 3, &any), table[i].quality);
-		assert_int_equal(any, table[i].quality > 0);
-	}
-	assert_int_equal(quality_ifaces(NULL, 0, &any), 100);
-	assert_true(any);
-}
-
-static void
-test_quality_settles(void **state)
-{
-	struct quality_settled q = {0};
-	struct instant t = {NS_PER_S};
-
-	quality_settle(&q, 100, t, true);
-	assert_int_equal(q.value, 100);
-	quality_settle(&q, 63, t, false);
-	assert_int_equal(q.value, 63); /* worse at once */
-	quality_settle(&q, 100, t, false);
-	assert_int_equal(q.value, 63); /* better after the dwell */
-	t = instant_add(t, QUALITY_DWELL_NS - 1);
-	quality_settle(&q, 100, t, false);
-	assert_int_equal(q.value, 63);
-	quality_settle(&q, 80, t, false); /* not the whole time: starts again with 80 */
-	t = instant_add(t, QUALITY_DWELL_NS - 1);
-	quality_settle(&q, 100, t, false);
-	assert_int_equal(q.value, 63);
-	t = instant_add(t, 1);
-	quality_settle(&q, 100, t, false);
-	assert_int_equal(q.value, 80);
-	t = instant_add(
-		t, QUALITY_DWELL_NS - 2); /* the rest came a moment later, and waits no longer */
-	quality_settle(&q, 100, t, false);
-	assert_int_equal(q.value, 80);
-	quality_settle(&q, 100, instant_add(t, 1), false);
-	assert_int_equal(q.value, 100);
-}
-
-/* Two ports return one after the other: each waits for its own time only. */
-static void
-test_quality_settles_in_steps(void **state)
-{
-	struct quality_settled q = {.value = 0};
-	struct instant t = {NS_PER_S};
-
-	quality_settle(&q, 33, t, false);
-	quality_settle(&q, 100, instant_add(t, NS_PER_MS), false);
-	assert_int_equal(quality_deadline(&q).ns, t.ns + QUALITY_DWELL_NS);
-	t = quality_deadline(&q);
-	quality_settle(&q, 100, t, false);
-	assert_int_equal(q.value, 33);
-	assert_int_equal(quality_deadline(&q).ns, t.ns + NS_PER_MS);
-	quality_settle(&q, 100, quality_deadline(&q), false);
-	assert_int_equal(q.value, 100);
-	assert_int_equal(quality_deadline(&q).ns, INSTANT_NEVER.ns);
-}
-
-/* quality and its interface part */
-#define MASTER(q, qi) .type = NODE_MASTER, .able = true, .quality = q, .quality_ifaces = qi
-#define SLAVE(q, qi)  .type = NODE_SLAVE, .able = true, .quality = q, .quality_ifaces = qi
+/* quality, and what links alone make of it */
+#define TERMS(q, links)                                                                            \
+	.terms = {.carrier = links, .value = {q, 100, 100, 100, 100, 100, 100, 100, 100}}
+#define MASTER(q, links) .type = NODE_MASTER, .able = true, TERMS(q, links)
+#define SLAVE(q, links)  .type = NODE_SLAVE, .able = true, TERMS(q, links)
 
 static void
 test_rank(void **state)
@@ -101,7 +26,7 @@ test_rank(void **state)
 		int winner; /* 1 = a, -1 = b */
 		enum rank_step step;
 	} table[] = {
-		{{.forced = true, .quality = 100}, {SLAVE(1, 1)}, -1, RANK_ABLE},
+		{{.forced = true, TERMS(100, 100)}, {SLAVE(1, 1)}, -1, RANK_ABLE},
 		{{MASTER(100, 100)}, {SLAVE(10, 100), .forced = true}, -1, RANK_FORCED}, /* S143 */
 		{{MASTER(63, 63)}, {SLAVE(100, 100)}, -1, RANK_QUALITY},                 /* S145 */
 		{{MASTER(99, 99)}, {SLAVE(100, 100)}, -1, RANK_QUALITY},
@@ -135,6 +60,17 @@ test_rank(void **state)
 	}
 }
 
+static struct quality_terms
+random_terms(struct prng *p)
+{
+	struct quality_terms t = {.carrier = (uint8_t)prng_range(p, 98, 100)};
+
+	for (unsigned i = 0; i < _QUALITY_TERMS; i++)
+		t.value[i] =
+			i && prng_chance(p, 30) ? QUALITY_UNKNOWN : (uint8_t)prng_range(p, 85, 100);
+	return t;
+}
+
 static struct claim
 random_claim(struct prng *p)
 {
@@ -146,8 +82,7 @@ random_claim(struct prng *p)
 		.forced = prng_chance(p, 20),
 		.settled = prng_chance(p, 50),
 		.yield = prng_chance(p, 20),
-		.quality = (uint8_t)prng_range(p, 90, 100),
-		.quality_ifaces = (uint8_t)prng_range(p, 98, 100),
+		.terms = random_terms(p),
 		.prefer = (enum active_if_equal)prng_range(p, 0, 2),
 		.flows_when_active = (uint32_t)prng_range(p, 0, 2),
 		.want = (uint64_t)prng_range(p, 0, 5),
@@ -193,7 +128,8 @@ test_heartbeat_round_trip(void **state)
 				 out;
 		size_t len;
 
-		heartbeat_set_hears(&in, (uint16_t)prng_range(&p, 0, 300));
+		heartbeat_set_bit(in.heard, (uint16_t)prng_range(&p, 0, 300));
+		heartbeat_set_bit(in.up, (uint16_t)prng_range(&p, 0, 300));
 		len = heartbeat_encode(&in, buf, sizeof(buf));
 		assert_true(len > 0);
 		assert_true(heartbeat_decode(buf, len, &out));
@@ -381,9 +317,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_quality_of_the_seed),
-		cmocka_unit_test(test_quality_settles),
-		cmocka_unit_test(test_quality_settles_in_steps),
 		cmocka_unit_test(test_rank),
 		cmocka_unit_test(test_rank_is_symmetric),
 		cmocka_unit_test(test_heartbeat_round_trip),

@@ -16,6 +16,7 @@
 #include "core/elect/rank.h"
 #include "core/ipc/ipc.h"
 #include "core/node/conf.h"
+#include "core/quality/quality.h"
 #include "core/notes/notes.h"
 
 /* A value for each kind of argument. */
@@ -26,8 +27,8 @@ static const struct {
 	{"refusal", REFUSE_PEER_NOT_ABLE}, {"nodetype", NODE_SLAVE}, {"term", 5}, {"ms", 52},
 	{"count", 3}, {"number", 99}, {"quality", 75}, {"health", 40}, {"pid", 4711}, {"port", 1},
 	{"monitor", 0}, {"mac", 0x02c100070001}, {"yesno", 0}, {"hex", 0xc157}, {"signal", SIGSEGV},
-	{"process", PROC_ENGINE}, {"errno", ENOMEM}, {"part", HEALTH_FANS}, {"version", 0},
-	{"text", 0}};
+	{"process", PROC_ENGINE}, {"errno", ENOMEM}, {"part", HEALTH_FANS},
+	{"qterm", QUALITY_DISKS}, {"version", 0}, {"text", 0}};
 
 static const char *const texts[NOTE_TEXTS] = {"first", "second", "third", "fourth"};
 

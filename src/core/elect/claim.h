@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/conf/model.h"
+#include "core/quality/quality.h"
 
 #define TERM_MAX (UINT64_MAX / 2) /* a claim beyond is refused: no term can wrap */
 
@@ -50,13 +51,12 @@ struct claim {
 	enum node_type type;
 	enum role role;
 	uint64_t term;
-	bool able; /* gate works, configuration loaded, a weighted interface up */
+	bool able; /* gate works, configuration loaded, a weighted link up: no probe changes that */
 	bool forced;
 	bool settled; /* links have been quiet for a moment since start */
 	bool hold;
-	bool yield;             /* an operator asked this active node to be relieved */
-	uint8_t quality;        /* settled, 0…100 */
-	uint8_t quality_ifaces; /* its interface part, not damped */
+	bool yield; /* an operator asked this active node to be relieved */
+	struct quality_terms terms;
 	enum active_if_equal prefer;
 	uint32_t flows_when_active;
 	uint64_t want; /* term asked for, 0 = none */

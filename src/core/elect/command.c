@@ -21,13 +21,19 @@ elect_end_command(struct elect *e, enum refusal refusal)
 
 /*
  * Would rank bring the role straight back after it went to the peer (to_peer) or to this node? Only
- * the steps before "present active" can: they do not depend on who is active.
+ * the steps before "present active" can: they do not depend on who is active. Nor do the terms,
+ * but for those that only a standby has: they would change sides.
  */
 static bool
 would_return(const struct elect *e, const struct elect_in *in, bool to_peer)
 {
+	struct claim me = elect_claim(e, in), peer = *in->peer;
 	enum rank_step step;
-	int r = elect_rank(e, in, &step);
+	int r;
+
+	peer.terms.value[QUALITY_SYNC] = QUALITY_UNKNOWN;
+	peer.terms.value[QUALITY_CONF] = QUALITY_UNKNOWN;
+	r = rank_cmp(&me, &peer, &step);
 
 	return step <= RANK_PREFERENCE && (to_peer ? r > 0 : r < 0);
 }

@@ -73,7 +73,7 @@ elect_move(
 	e->why = why;
 	e->since = in->now;
 	e->conflict_since = INSTANT_ZERO;
-	e->better_since = INSTANT_ZERO;
+	e->better_since = e->plainly_since = INSTANT_ZERO;
 	e->refused = 0;
 	switch (to) {
 	case ROLE_SILENT:
@@ -202,7 +202,9 @@ elect_deadline(const struct elect *e, const struct elect_in *in)
 		break;
 	case ROLE_INACTIVE:
 		if (e->better_since.ns)
-			at = instant_add(e->better_since, BETTER_NS);
+			at = instant_add(e->better_since, in->dwell_ns);
+		if (e->plainly_since.ns)
+			at = instant_min(at, instant_add(e->plainly_since, BETTER_NS));
 		if (instant_before(in->now, e->want_not_before))
 			at = e->want_not_before;
 		if (instant_reached(in->now, at))

@@ -16,7 +16,8 @@
 #define WANT_TIMEOUT_NS    (500 * NS_PER_MS) /* asked and got no answer */
 #define WANT_PAUSE_NS      (1 * NS_PER_S)    /* between two vain attempts */
 #define COMMAND_TIMEOUT_NS (3 * NS_PER_S)
-#define BETTER_NS          (2 * NS_PER_MS)  /* better for so long: both may lose the same switch */
+#define BETTER_NS          (2 * NS_PER_MS) /* better by links for so long, else elect_in.dwell_ns */
+#define DWELL_NS           (1 * NS_PER_S)  /* at least */
 #define FLUSH_TIMEOUT_NS   (15 * NS_PER_MS) /* drain waits so long for state sync */
 #define HOLD_MOVES         3                /* voluntary moves within … */
 #define HOLD_WINDOW_NS     (60 * NS_PER_S)  /* … this time lead to a hold */
@@ -39,6 +40,7 @@ struct elect_in {
 	bool sync_in_use;
 	bool tie_break; /* rank calls the two equal (same NodeType): this node goes on */
 	int64_t initial_silence_ns, detection_ns;
+	int64_t dwell_ns; /* longer than two nodes' probes take to notice the same fault */
 };
 
 struct elect_move {
@@ -61,7 +63,8 @@ struct elect {
 	enum why want_why;
 	enum rank_step want_step;
 	struct instant want_not_before;
-	struct instant better_since; /* rank prefers this node to the active peer; 0 = no */
+	/* rank prefers this node to the active peer; … for what nobody had to probe; 0 = no */
+	struct instant better_since, plainly_since;
 
 	uint64_t grant; /* term promised to the peer and not yet settled */
 	bool grant_flushed;

@@ -8,15 +8,6 @@ cmp_bool(bool a, bool b)
 	return (int)a - (int)b;
 }
 
-static int
-cmp_quality(const struct claim *a, const struct claim *b)
-{
-	int diff = (int)a->quality - (int)b->quality;
-	int margin = a->quality_ifaces == b->quality_ifaces ? QUALITY_MARGIN : 0;
-
-	return diff > margin ? 1 : diff < -margin ? -1 : 0;
-}
-
 /* Each node publishes its own ActiveIfEqual; where the two differ the setting means nothing yet. */
 static int
 cmp_preference(const struct claim *a, const struct claim *b)
@@ -56,7 +47,7 @@ rank_cmp(const struct claim *a, const struct claim *b, enum rank_step *step)
 		return r;
 	if (*step = RANK_FORCED, (r = cmp_bool(a->forced, b->forced)))
 		return r;
-	if (*step = RANK_QUALITY, (r = cmp_quality(a, b)))
+	if (*step = RANK_QUALITY, (r = quality_compare(&a->terms, &b->terms)))
 		return r;
 	if (*step = RANK_PREFERENCE, (r = cmp_preference(a, b)))
 		return r;

@@ -5,8 +5,8 @@
  *
  *  1 able            gate works, configuration loaded, a weighted interface up
  *  2 forced          ha -force active (S141, S143)
- *  3 quality         settled quality, higher by more than the margin; a difference in the interface
- *                    part needs no margin (S145–S148)
+ *  3 quality         quality over the terms that both know, higher by more than the margin; no
+ *                    margin where links differ the same way (S145–S148)
  *  4 preference      ActiveIfEqual
  *  5 present active  no pre-emption; a claim of a lower term says nothing about role
  *  6 flows           in a conflict of two actives: clearly more when it went on alone
@@ -16,8 +16,6 @@
  */
 #pragma once
 #include "core/elect/claim.h"
-
-#define QUALITY_MARGIN 5
 
 enum rank_step {
 	RANK_EQUAL,

@@ -73,27 +73,43 @@ elect_silent(struct elect *e, const struct elect_in *in)
 			      : become(e, in, ROLE_INACTIVE, WHY_ALONE, RANK_EQUAL);
 }
 
+/* Rank prefers this node for something that needs no probe to be seen: it may move at once. */
+static bool
+plainly_better(const struct elect_in *in, enum rank_step step)
+{
+	return step <= RANK_FORCED ||
+	       (step == RANK_QUALITY && quality_links_decide(&in->facts.terms, &in->peer->terms));
+}
+
+static bool
+lasts(struct instant *since, bool now_true, struct instant now, int64_t ns)
+{
+	if (!now_true)
+		*since = INSTANT_ZERO;
+	else if (!since->ns)
+		*since = now;
+	return now_true && instant_sub(now, *since) >= ns;
+}
+
 /*
  * Does rank prefer this node to the active peer, and for good? A switch that fails takes a port
- * from both nodes, from one of them a few milliseconds earlier; and what a preference alone moves
- * can wait until the flows are here, too.
+ * from both nodes, from one of them a few milliseconds earlier; what probes find they find a probe
+ * later here than there; and what a preference alone moves can wait until the flows are here, too.
  */
 static bool
 better_for_good(struct elect *e, const struct elect_in *in, int r, enum rank_step step)
 {
-	bool better = r > 0 && step <= RANK_PREFERENCE;
+	bool better = r > 0 && step <= RANK_PREFERENCE, plainly, long_ago;
 
 	if (step == RANK_PREFERENCE &&
 		(!in->facts.settled || (in->sync_in_use && !in->sync_complete)))
 		better = false;
 	if (step >= RANK_QUALITY && elect_on_hold(e, in))
 		better = false;
-	if (!better)
-		e->better_since = INSTANT_ZERO;
-	else if (!e->better_since.ns)
-		e->better_since = in->now;
-	return better &&
-	       (step == RANK_FORCED || instant_sub(in->now, e->better_since) >= BETTER_NS);
+	plainly = better && plainly_better(in, step);
+	plainly = lasts(&e->plainly_since, plainly, in->now, step == RANK_FORCED ? 0 : BETTER_NS);
+	long_ago = lasts(&e->better_since, better, in->now, in->dwell_ns);
+	return plainly || long_ago;
 }
 
 /* Ought this inactive node to ask for the role? */
@@ -105,7 +121,8 @@ should_want(struct elect *e, const struct elect_in *in, enum why *why, enum rank
 	int r = elect_rank(e, in, step);
 
 	if (e->stopping || !in->facts.able) {
-		e->better_since = INSTANT_ZERO; /* what was better then is over */
+		/* what was better then is over */
+		e->better_since = e->plainly_since = INSTANT_ZERO;
 		return false;
 	}
 	if (peer->role == ROLE_ACTIVE) {
@@ -117,7 +134,7 @@ should_want(struct elect *e, const struct elect_in *in, enum why *why, enum rank
 			return false;
 		return *why = WHY_RANK, true;
 	}
-	e->better_since = INSTANT_ZERO;
+	e->better_since = e->plainly_since = INSTANT_ZERO;
 	if (peer->role == ROLE_DRAINING || peer->role == ROLE_STOPPED)
 		return false;
 	/* neither is active; a peer that is still starting has no wish of its own */

@@ -24,8 +24,8 @@ claim_encode(struct wr *w, const struct claim *c)
 	wr_u8(w, (c->able ? FLAG_ABLE : 0) | (c->forced ? FLAG_FORCED : 0) |
 			 (c->settled ? FLAG_SETTLED : 0) | (c->hold ? FLAG_HOLD : 0) |
 			 (c->yield ? FLAG_YIELD : 0) | (c->grant_flushed ? FLAG_FLUSHED : 0));
-	wr_u8(w, c->quality);
-	wr_u8(w, c->quality_ifaces);
+	wr_u8(w, c->terms.carrier);
+	wr_bytes(w, c->terms.value, sizeof(c->terms.value));
 	wr_u8(w, c->prefer);
 	wr_u32(w, c->flows_when_active);
 	wr_u64(w, c->want);
@@ -43,14 +43,23 @@ claim_encode(struct wr *w, const struct claim *c)
 }
 
 static bool
+terms_valid(const struct quality_terms *t)
+{
+	for (unsigned i = 0; i < _QUALITY_TERMS; i++)
+		if (t->value[i] > 100 && (t->value[i] != QUALITY_UNKNOWN || i == QUALITY_IFACES))
+			return false;
+	return t->carrier <= 100;
+}
+
+static bool
 claim_decode(struct rd *r, struct claim *c)
 {
 	uint8_t type = rd_u8(r), role = rd_u8(r), flags, prefer, want_why;
 
 	c->term = rd_u64(r);
 	flags = rd_u8(r);
-	c->quality = rd_u8(r);
-	c->quality_ifaces = rd_u8(r);
+	c->terms.carrier = rd_u8(r);
+	rd_bytes(r, c->terms.value, sizeof(c->terms.value));
 	prefer = rd_u8(r);
 	c->flows_when_active = rd_u32(r);
 	c->want = rd_u64(r);
@@ -66,11 +75,11 @@ claim_decode(struct rd *r, struct claim *c)
 	c->sync_percent = rd_u8(r);
 	c->flows = rd_u32(r);
 	if (r->bad || type > NODE_SLAVE || role >= _ROLE_MAX || flags & ~FLAG_ALL ||
-		c->quality > 100 || c->quality_ifaces > 100 || prefer > PREFER_SLAVE ||
-		want_why >= _WHY_MAX || c->refusal >= _REFUSE_MAX || c->interval_ms < 1 ||
-		c->interval_ms > 60000 || c->failover_ms < c->interval_ms ||
-		c->failover_ms > 600000 || c->sync_state > SYNC_SYNCED || c->sync_percent > 100 ||
-		c->term > TERM_MAX || c->want > TERM_MAX || c->grant > TERM_MAX)
+		!terms_valid(&c->terms) || prefer > PREFER_SLAVE || want_why >= _WHY_MAX ||
+		c->refusal >= _REFUSE_MAX || c->interval_ms < 1 || c->interval_ms > 60000 ||
+		c->failover_ms < c->interval_ms || c->failover_ms > 600000 ||
+		c->sync_state > SYNC_SYNCED || c->sync_percent > 100 || c->term > TERM_MAX ||
+		c->want > TERM_MAX || c->grant > TERM_MAX)
 		return false;
 	c->type = type;
 	c->role = role;
@@ -95,6 +104,7 @@ heartbeat_encode(const struct heartbeat *h, uint8_t *buf, size_t size)
 	wr_u32(&w, h->echo_age_us);
 	wr_u32(&w, h->silence_us);
 	wr_bytes(&w, h->heard, sizeof(h->heard));
+	wr_bytes(&w, h->up, sizeof(h->up));
 	claim_encode(&w, &h->claim);
 	return w.bad ? 0 : wr_len(&w);
 }
@@ -110,7 +120,8 @@ heartbeat_decode(const uint8_t *buf, size_t len, struct heartbeat *out)
 	out->echo_age_us = rd_u32(&r);
 	out->silence_us = rd_u32(&r);
 	rd_bytes(&r, out->heard, sizeof(out->heard));
-	if (!claim_decode(&r, &out->claim) || !rd_done(&r))
+	rd_bytes(&r, out->up, sizeof(out->up));
+	if (!claim_decode(&r, &out->claim)) /* what follows is a newer version's */
 		return false;
 	if (out->sent.ns <= 0 || out->echo.ns < 0)
 		return false;

@@ -93,7 +93,6 @@ enum refusal {
 	REFUSE_PEER_WORSE,     /* rank would bring it straight back */
 	REFUSE_NOT_ABLE,       /* this node */
 	REFUSE_ALREADY_FORCED, /* the peer is forced */
-	REFUSE_HOLD,           /* too many role changes */
 	REFUSE_NOT_SYNCED,     /* the peer's flow table is incomplete */
 	REFUSE_TIMEOUT,
 	REFUSE_BUSY, /* another command is under way */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The inside of struct node, shared by node.c, receive.c, publish.c and report.c only. */
+/* The inside of struct node, shared by the files of core/node only. */
 #pragma once
 #include "core/elect/elect.h"
 #include "core/elect/lease.h"
@@ -18,10 +18,14 @@
 struct node_port {
 	bool present, carrier, ready;
 	bool full_rate;
-	bool one_way;           /* as last noted */
-	bool peer_hears;        /* the peer's newest heartbeat says so */
-	struct instant heard;   /* last heartbeat of the twin, 0 = never */
-	struct instant alarmed; /* last complaint about frames here */
+	uint8_t members, members_up;
+	bool monitor_lost;            /* a LinkMonitor that counts as this interface */
+	struct instant carrier_since; /* of the present carrier */
+	bool proven;                  /* frames have passed since then */
+	bool one_way;                 /* for long: heartbeats do not pass in both directions */
+	struct instant bad_since;     /* … not in both since then, 0 = they do */
+	struct instant heard;         /* last heartbeat of the twin, 0 = never */
+	struct instant alarmed;       /* last complaint about frames here */
 	uint64_t n_heard, n_sent;
 	uint64_t heard_session, heard_challenge; /* of the newest hello here: what ours echoes */
 	bool hello_due;
@@ -36,6 +40,7 @@ struct node_peer {
 	bool known; /* has been alive since this process started */
 	bool type_noted;
 	struct claim claim;        /* .valid only of the present session */
+	uint8_t hears[32], up[32]; /* bits of its newest heartbeat, beside the claim */
 	uint64_t claim_counter;    /* newest frame that a claim was taken from */
 	struct instant sent;       /* its newest send time (its clock), this session */
 	struct instant sent_heard; /* … and when that came in */
@@ -65,8 +70,8 @@ struct node {
 	struct node_peer peer;
 	struct node_gate gate;
 	struct node_timers timers;
-	struct quality_settled quality;
-	uint8_t quality_ifaces, quality_noted;
+	struct quality_terms present, noted; /* not settled; as last told to people */
+	struct quality_settled settled[_QUALITY_TERMS];
 	bool able;
 	bool hold_noted, conf_diff_noted, conflict_noted;
 	struct node_port ports[IFACES_MAX];
@@ -83,7 +88,8 @@ struct node {
 	struct health health;
 	struct sync_report sync;
 	bool sync_reported;
-	enum sync_part sync_part;
+	enum sync_part sync_part; /* as last told, and its term */
+	uint64_t sync_term;
 
 	uint64_t sent, heard, takeovers;
 	struct refused_counts refused;
@@ -113,6 +119,19 @@ void node_tell_peer_lost(const struct node *n, struct instant now, struct action
 void node_tell_conflict(struct node *n, struct instant now, struct actions *out);
 /* What is told when it begins and when it ends. */
 void node_tell_conditions(struct node *n, struct instant now, struct actions *out);
+
+/* fitness.c */
+void node_take_health(
+	struct node *n, const struct health *h, struct instant now, struct actions *out);
+void node_judge_fitness(struct node *n, struct instant now, struct actions *out);
+struct quality_terms node_settled_terms(const struct node *n);
+struct instant node_fitness_deadline(const struct node *n);
+struct quality_iface node_port_counts(const struct node *n, unsigned port);
+int64_t node_dwell_ns(const struct node *n);
+int64_t node_patience_ns(const struct node *n, unsigned port); /* silence that is none */
+bool node_port_heard(const struct node *n, unsigned port, struct instant now);
+bool node_port_hears(const struct node *n, unsigned port); /* the peer hears us there */
+void node_forget_one_way(struct node *n); /* while this node slept nothing was to be heard */
 
 /* receive.c */
 void node_receive(struct node *n, const struct event *ev, struct actions *out);

@@ -33,7 +33,10 @@ node_act(struct actions *out, enum action_kind kind)
 	return a;
 }
 
-/* Of two nodes with the same NodeType the one that is active goes on, else the smaller session. */
+/*
+ * Of two nodes with the same NodeType the one that is active goes on, whatever happens to it short
+ * of death; before, the smaller session if it is fit.
+ */
 static bool
 same_type_loser(const struct node *n)
 {
@@ -43,7 +46,7 @@ same_type_loser(const struct node *n)
 		return false;
 	if (n->elect.role == ROLE_ACTIVE || peer->role == ROLE_ACTIVE)
 		return n->elect.role != ROLE_ACTIVE;
-	return n->session.me > n->session.peer;
+	return n->session.me > n->session.peer && peer->able;
 }
 
 static bool
@@ -61,8 +64,7 @@ fill_facts(const struct node *n, struct instant now, struct claim *c)
 	*c = (struct claim){.type = n->conf.type,
 		.able = n->able && !same_type_loser(n),
 		.settled = instant_sub(now, n->links_changed) >= SETTLE_NS,
-		.quality = n->quality.value,
-		.quality_ifaces = n->quality_ifaces,
+		.terms = node_settled_terms(n),
 		.prefer = n->conf.prefer,
 		.revision = n->conf.revision,
 		.interval_ms = n->conf.interval_ms,
@@ -96,6 +98,7 @@ node_facts(const struct node *n, struct instant now)
 		.initial_silence_ns =
 			n->warm ? 2 * detection : n->conf.initial_silence_ms * NS_PER_MS,
 		.detection_ns = detection,
+		.dwell_ns = node_dwell_ns(n),
 	};
 
 	fill_facts(n, now, &in.facts);
@@ -154,6 +157,8 @@ set_link(struct node *n, const struct event *ev, struct actions *out)
 	if (ev->link.port >= n->conf.n_ports)
 		return;
 	p = &n->ports[ev->link.port];
+	p->members = ev->link.members;
+	p->members_up = ev->link.members_up < p->members ? ev->link.members_up : p->members;
 	if (p->ready != ev->link.ready) {
 		p->ready = ev->link.ready;
 		n->links_changed = ev->now;
@@ -167,28 +172,13 @@ set_link(struct node *n, const struct event *ev, struct actions *out)
 		ev->now, ev->link.port, 0, 0, 0);
 	p->present = ev->link.present;
 	p->carrier = ev->link.carrier;
+	p->carrier_since = ev->now;
+	p->proven = false;
 	n->links_changed = ev->now;
 	if (p->carrier && !n->session.established)
 		p->hello_due = true; /* the first hello was said before any link was known */
 	if (p->carrier && n->elect.role == ROLE_ACTIVE)
 		node_announce_restart(n, ev->now);
-}
-
-/* Quality from present facts. */
-static void
-judge_quality(struct node *n, struct instant now, struct actions *out)
-{
-	struct quality_iface ifaces[IFACES_MAX];
-
-	for (unsigned i = 0; i < n->conf.n_ports; i++)
-		ifaces[i] = (struct quality_iface){
-			.weight = n->conf.ports[i].sync ? 0 : n->conf.ports[i].weight,
-			.up = n->ports[i].present && n->ports[i].carrier && n->ports[i].ready};
-	n->quality_ifaces = quality_ifaces(ifaces, n->conf.n_ports, &n->able);
-	quality_settle(&n->quality, n->quality_ifaces, now, n->elect.role == ROLE_SILENT);
-	if (n->quality.value != n->quality_noted && n->elect.role != ROLE_SILENT)
-		node_note(out, NOTE_QUALITY, now, n->quality_noted, n->quality.value, 0, 0);
-	n->quality_noted = n->quality.value;
 }
 
 /* Death is judged on ticks only: every frame that had arrived was told before. */
@@ -238,13 +228,15 @@ tell_sync(struct node *n, enum sync_part part, uint64_t term, struct actions *ou
 {
 	struct action *a;
 
-	if (part == n->sync_part && part != SYNC_ACTIVE)
+	/* an active node tags what it sends with its term */
+	if (part == n->sync_part && (part != SYNC_ACTIVE || term == n->sync_term))
 		return;
 	a = node_act(out, ACT_SYNC);
 	a->sync.part = part;
 	a->sync.term = term;
 	a->sync.alone = n->elect.alone;
 	n->sync_part = part;
+	n->sync_term = term;
 }
 
 /* What state sync must know: before a gate opens, after one began to drain. */
@@ -255,8 +247,7 @@ steer_sync(struct node *n, struct actions *out)
 
 	switch (n->elect.role) {
 	case ROLE_ACTIVE:
-		if (n->sync_part != SYNC_ACTIVE)
-			tell_sync(n, SYNC_ACTIVE, n->elect.term, out);
+		tell_sync(n, SYNC_ACTIVE, n->elect.term, out);
 		break;
 	case ROLE_DRAINING:
 		tell_sync(n, SYNC_BARRIER, n->elect.grant, out);
@@ -375,7 +366,7 @@ take_event(struct node *n, const struct event *ev, struct actions *out)
 		set_link(n, ev, out);
 		break;
 	case EV_COMMAND:
-		judge_quality(n, ev->now, out);
+		node_judge_fitness(n, ev->now, out);
 		take_command(n, ev, out);
 		break;
 	case EV_SYNC:
@@ -383,7 +374,7 @@ take_event(struct node *n, const struct event *ev, struct actions *out)
 		n->sync_reported = true;
 		break;
 	case EV_HEALTH:
-		n->health = ev->health;
+		node_take_health(n, &ev->health, ev->now, out);
 		break;
 	case EV_GATE:
 		n->gate.last_unicast = ev->last_unicast;
@@ -400,7 +391,7 @@ void
 node_step(struct node *n, const struct event *ev, struct actions *out)
 {
 	struct elect_in in;
-	bool peer_was_active;
+	bool peer_was_active, slept;
 
 	out->n = out->n_bytes = 0;
 	if (ev->kind == EV_CONF)
@@ -410,14 +401,16 @@ node_step(struct node *n, const struct event *ev, struct actions *out)
 			node_act(out, ACT_EXIT);
 		return;
 	}
-	if (detect_step(&n->detect, ev->now, node_detection_ns(n)) && n->conf.enabled &&
-		n->detect.overslept_ns >= node_detection_ns(n) / 2)
+	slept = detect_step(&n->detect, ev->now, node_detection_ns(n)) && n->conf.enabled;
+	if (slept)
+		node_forget_one_way(n);
+	if (slept && n->detect.overslept_ns >= node_detection_ns(n) / 2)
 		node_note(
 			out, NOTE_OVERSLEPT, ev->now, n->detect.overslept_ns / NS_PER_MS, 0, 0, 0);
 	peer_was_active = n->peer.claim.valid && (n->peer.claim.role == ROLE_ACTIVE ||
 							 n->peer.claim.role == ROLE_DRAINING);
 	take_event(n, ev, out);
-	judge_quality(n, ev->now, out);
+	node_judge_fitness(n, ev->now, out);
 	judge_peer(n, ev->now, ev->kind == EV_TICK, out);
 	in = node_facts(n, ev->now);
 	node_tell_conflict(n, ev->now, out);
@@ -454,7 +447,7 @@ node_deadline(const struct node *n)
 	in = node_facts(n, now);
 	at = instant_min(elect_deadline(&n->elect, &in), node_publish_deadline(n));
 	at = instant_min(at, n->announce_next);
-	at = instant_min(at, quality_deadline(&n->quality));
+	at = instant_min(at, node_fitness_deadline(n));
 	/* when silence begins to count for the lease: long before an old echo's lease is over */
 	left = node_interval_ns(n) * 5 / 2 + 1 - detect_silence(&n->detect);
 	if (n->peer.state == PEER_ALIVE && !n->peer.quiet)
@@ -474,5 +467,6 @@ node_check_invariants(const struct node *n)
 	assert(n->elect.role == ROLE_ACTIVE || n->elect.role == ROLE_DRAINING ||
 		n->gate.open_until.ns <= 0);
 	assert(!n->peer.claim.valid || n->session.established);
-	assert(n->quality.value <= 100 && n->quality_ifaces <= 100);
+	assert(n->present.carrier <= 100 && n->present.value[QUALITY_IFACES] <= 100);
+	assert(n->settled[QUALITY_IFACES].value <= 100);
 }

@@ -50,11 +50,10 @@ heartbeat_now(const struct node *n, struct instant now, const struct claim *clai
 		hb.echo_age_us = us_of(instant_sub(now, n->peer.sent_heard));
 	hb.silence_us = us_of(detect_silence(&n->detect));
 	for (unsigned i = 0; i < n->conf.n_ports; i++) {
-		int64_t patience =
-			node_detection_ns(n) * (n->ports[i].full_rate ? 1 : SLOW_DIVISOR);
-
-		if (n->ports[i].heard.ns && instant_sub(now, n->ports[i].heard) < patience)
-			heartbeat_set_hears(&hb, n->conf.ports[i].index);
+		if (node_port_heard(n, i, now))
+			heartbeat_set_bit(hb.heard, n->conf.ports[i].index);
+		if (port_usable(n, i) && n->ports[i].proven)
+			heartbeat_set_bit(hb.up, n->conf.ports[i].index);
 	}
 	return hb;
 }
@@ -119,7 +118,7 @@ fast_paths_fail(const struct node *n, struct instant now)
 	if (detect_silence(&n->detect) > patience || instant_sub(now, n->peer.echoed) > patience)
 		return true;
 	for (unsigned i = 0; i < n->conf.n_ports; i++)
-		if (n->ports[i].full_rate && n->ports[i].peer_hears && n->ports[i].heard.ns &&
+		if (n->ports[i].full_rate && node_port_hears(n, i) && n->ports[i].heard.ns &&
 			instant_sub(now, n->ports[i].heard) <= patience)
 			return false;
 	return true;
@@ -132,8 +131,8 @@ claim_urgent(const struct claim *a, const struct claim *b)
 	return a->role != b->role || a->term != b->term || a->want != b->want ||
 	       a->grant != b->grant || a->grant_flushed != b->grant_flushed ||
 	       a->refused != b->refused || a->yield != b->yield || a->forced != b->forced ||
-	       a->able != b->able || a->settled != b->settled || a->quality != b->quality ||
-	       a->hold != b->hold;
+	       a->able != b->able || a->settled != b->settled || a->hold != b->hold ||
+	       memcmp(&a->terms, &b->terms, sizeof(a->terms)) != 0;
 }
 
 /*

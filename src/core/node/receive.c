@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Frames in: filter, authenticate, judge the wire, believe. */
+#include <string.h>
 #include "core/node/impl.h"
 
 /* Complains about a port at most once in NOTE_REPEAT_NS. */
@@ -78,20 +79,6 @@ measure_rtt(struct node_port *p, const struct heartbeat *hb, struct instant hear
 			      : (uint32_t)rtt;
 }
 
-static void
-note_one_way(struct node *n, uint16_t port, struct instant now, struct actions *out)
-{
-	struct node_port *p = &n->ports[port];
-
-	if (p->one_way == !p->peer_hears)
-		return;
-	/* the peer needs a detection time itself until it can say that it hears us */
-	if (p->peer_hears == false && instant_sub(now, n->peer.comeback) < 4 * node_detection_ns(n))
-		return;
-	p->one_way = !p->peer_hears;
-	node_note(out, p->one_way ? NOTE_ONE_WAY : NOTE_TWO_WAY, now, port, 0, 0, 0);
-}
-
 /*
  * The standby speaks right after the active node, so that its echo is young when it arrives: that
  * is worth most of an interval of the active node's lease. At most twice the usual rate.
@@ -132,8 +119,8 @@ believe(struct node *n, const struct event *ev, const struct frame_header *h,
 	if (h->counter > n->peer.claim_counter) {
 		n->peer.claim_counter = h->counter;
 		n->peer.claim = hb->claim;
-		p->peer_hears = heartbeat_hears(hb, n->conf.ports[ev->frame.port].index);
-		note_one_way(n, ev->frame.port, ev->now, out);
+		memcpy(n->peer.hears, hb->heard, sizeof(n->peer.hears));
+		memcpy(n->peer.up, hb->up, sizeof(n->peer.up));
 	}
 	fall_into_step(n, ev->now, &hb->claim);
 	if (fresh) {

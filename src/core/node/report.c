@@ -16,7 +16,6 @@ report_port(const struct node *n, unsigned i, struct instant now, struct port_st
 {
 	const struct ha_port *c = &n->conf.ports[i];
 	const struct node_port *p = &n->ports[i];
-	int64_t patience = node_detection_ns(n) * (p->full_rate ? 1 : SLOW_DIVISOR);
 
 	memcpy(s->name, c->name, sizeof(s->name));
 	s->index = c->index;
@@ -25,8 +24,13 @@ report_port(const struct node *n, unsigned i, struct instant now, struct port_st
 	s->present = p->present;
 	s->carrier = p->carrier;
 	s->ready = p->ready;
-	s->heard = p->heard.ns && instant_sub(now, p->heard) < patience;
-	s->two_way = s->heard && p->peer_hears;
+	s->heard = node_port_heard(n, i, now);
+	s->two_way = s->heard && node_port_hears(n, i);
+	s->one_way = p->one_way;
+	s->proven = p->proven;
+	s->peer_up = n->peer.claim.valid && heartbeat_bit(n->peer.up, c->index);
+	s->monitor_lost = p->monitor_lost;
+	s->counts = node_port_counts(n, i);
 	s->heartbeats_heard = p->n_heard;
 	s->heartbeats_sent = p->n_sent;
 	s->rtt_us = p->rtt_us;
@@ -57,6 +61,8 @@ node_status(const struct node *n, struct instant now, struct node_status *out)
 	out->peer = n->peer.state;
 	out->peer_heard = n->detect.heard;
 	out->me = elect_claim(&n->elect, &in);
+	out->present = n->present;
+	out->monitors_lost = n->health.monitors_lost;
 	out->peer_claim = n->peer.claim;
 	out->sync = n->sync;
 	out->interval_ms = n->conf.interval_ms;

@@ -15,6 +15,11 @@ struct port_status {
 	bool ready;   /* its tw-* is up */
 	bool heard;   /* heartbeats from the peer's twin within detection time */
 	bool two_way; /* … and the twin hears us */
+	bool one_way; /* both nodes have carrier, and for long it was not two_way: counts as lost */
+	bool proven;  /* frames have passed since its carrier came */
+	bool peer_up; /* the twin has carrier and is proven */
+	bool monitor_lost;           /* by a LinkMonitor that counts as this interface */
+	struct quality_iface counts; /* in the interface part */
 	uint64_t heartbeats_heard, heartbeats_sent;
 	uint32_t rtt_us; /* smoothed, 0 = unknown */
 };
@@ -49,7 +54,9 @@ struct node_status {
 	struct instant hold_until;
 	enum peer_state peer;
 	struct instant peer_heard;
-	struct claim me, peer_claim; /* peer_claim.valid says whether there is one */
+	struct claim me, peer_claim;  /* peer_claim.valid says whether there is one */
+	struct quality_terms present; /* terms that are not settled: what is true now */
+	uint64_t monitors_lost;       /* as in struct health */
 	struct sync_report sync;
 	uint32_t interval_ms, failover_ms;
 	uint32_t detection_ms, lease_ms; /* in force with this peer */

@@ -20,8 +20,6 @@ refusal_text(enum refusal r)
 		return "this node is not able to be active (no weighted interface up)";
 	case REFUSE_ALREADY_FORCED:
 		return "the other node is forced active: end that first with ha -force none there";
-	case REFUSE_HOLD:
-		return "roles changed too often in the last minute";
 	case REFUSE_NOT_SYNCED:
 		return "the other node does not have all connections yet (see HA state sync)";
 	case REFUSE_TIMEOUT:
@@ -111,7 +109,8 @@ void
 node_tell_role(const struct role_change *c, struct actions *out)
 {
 	const int64_t args[] = {c->from, c->to, (int64_t)c->term, c->silence_ms, c->paths_heard,
-		c->paths, c->me.quality, c->had_peer ? c->peer.quality : -1, c->step, c->why};
+		c->paths, quality_of(&c->me.terms), c->had_peer ? quality_of(&c->peer.terms) : -1,
+		c->step, c->why};
 
 	node_note_args(out, role_note(c->to, c->why), c->at, args, sizeof(args) / sizeof(args[0]));
 }
@@ -122,13 +121,15 @@ node_tell_conflict(struct node *n, struct instant now, struct actions *out)
 	const struct claim *peer = &n->peer.claim;
 	bool alive = n->peer.state == PEER_ALIVE && peer->valid;
 	bool conflict = alive && n->elect.role == ROLE_ACTIVE && peer->role == ROLE_ACTIVE;
-	const int64_t args[] = {(int64_t)n->elect.term, (int64_t)peer->term, n->quality.value,
-		peer->quality, n->elect.flows_when_active, peer->flows_when_active};
+	struct quality_terms mine = node_settled_terms(n);
+	uint8_t theirs = quality_of(&peer->terms);
+	const int64_t args[] = {(int64_t)n->elect.term, (int64_t)peer->term, quality_of(&mine),
+		theirs, n->elect.flows_when_active, peer->flows_when_active};
 
 	if (conflict && !n->conflict_noted)
 		node_note_args(out, NOTE_CONFLICT, now, args, sizeof(args) / sizeof(args[0]));
 	else if (!conflict && n->conflict_noted && alive && n->elect.role == ROLE_ACTIVE)
-		node_note(out, NOTE_CONFLICT_WON, now, (int64_t)n->elect.term, peer->quality, 0, 0);
+		node_note(out, NOTE_CONFLICT_WON, now, (int64_t)n->elect.term, theirs, 0, 0);
 	n->conflict_noted = conflict;
 }
 

@@ -118,6 +118,8 @@ arg_word(const struct note_arg *a, int64_t v, const struct note_with *with)
 		return TW_VERSION;
 	if (is_kind(a, "part"))
 		return v >= 0 && v < _HEALTH_MAX ? health_part_name((enum health_part)v) : "?";
+	if (is_kind(a, "qterm"))
+		return v >= 0 && v < _QUALITY_TERMS ? quality_term_name((enum quality_term)v) : "?";
 	if (is_kind(a, "errno")) {
 		text = strerrordesc_np((int)v);
 		return text ? text : "unknown error";

@@ -104,7 +104,8 @@ show_peer(const struct node_status *s, struct instant now)
 			  : json_string(p->role == ROLE_ACTIVE || p->role == ROLE_DRAINING
 						? "active"
 						: "inactive"));
-	json_object_set_new(o, "quality", p->valid ? json_integer(p->quality) : json_null());
+	json_object_set_new(
+		o, "quality", p->valid ? json_integer(quality_of(&p->terms)) : json_null());
 	json_object_set_new(o, "age_ms",
 		s->peer_heard.ns > 0
 			? json_integer((json_int_t)(instant_sub(now, s->peer_heard) / NS_PER_MS))
@@ -161,8 +162,12 @@ port_alarms(const struct config *c, json_t *list, const struct node_status *s)
 				"until "
 				"that is mended (see log)",
 				p->name, p->name);
-		else if (s->peer == PEER_ALIVE && p->heard && !p->two_way)
+		else if (p->one_way && p->heard)
 			alarm_add(list, "the peer does not hear us on %s", p->name);
+		else if (p->one_way)
+			alarm_add(list,
+				"the peer is not heard on %s, though both nodes have carrier there",
+				p->name);
 	}
 }
 
@@ -258,7 +263,7 @@ ha_status(struct config *c, struct answer *out)
 		(json_int_t)(active ? since : 0), "role_seconds", (json_int_t)since);
 	json_object_set_new(out->data, "forced", json_boolean(s.forced));
 	json_object_set_new(out->data, "hold", json_boolean(s.hold));
-	json_object_set_new(out->data, "quality", json_integer(s.me.quality));
+	json_object_set_new(out->data, "quality", json_integer(quality_of(&s.me.terms)));
 	json_object_set_new(out->data, "reason",
 		json_string(!s.configured                  ? "the engine has no configuration yet"
 			    : pages_engine_silent(&s, now) ? "the engine does not answer"

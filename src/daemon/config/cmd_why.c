@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Commands ha why and ha quality: how the present role came about, and what fitness is made of. */
+/* Command ha why: how the present role came about. */
 #include <stdio.h>
 #include <string.h>
 #include "core/elect/rank.h"
-#include "core/quality/quality.h"
 #include "daemon/config/commands.h"
 
 static const char *
@@ -25,7 +24,8 @@ static const char *const step_texts[] = {
 	[RANK_EQUAL] = "the claims cannot be told apart",
 	[RANK_ABLE] = "able: only one node has a working gate, a configuration and an interface up",
 	[RANK_FORCED] = "forced: one node was told to be active (ha -force active)",
-	[RANK_QUALITY] = "quality: higher by more than the margin, or a better interface part",
+	[RANK_QUALITY] =
+		"quality: higher by more than the margin, or by any points with better links",
 	[RANK_PREFERENCE] = "preference: ActiveIfEqual names this node type",
 	[RANK_PRESENT_ACTIVE] = "present active: the one that forwards keeps the role",
 	[RANK_FLOWS] = "flows: of two actives, the one with more connections when it became active",
@@ -41,7 +41,7 @@ why_claim(const struct claim *c)
 	if (!c->valid)
 		return json_null();
 	o = json_pack("{s:b, s:b, s:i, s:i, s:s, s:s, s:I, s:I, s:s}", "able", c->able, "forced",
-		c->forced, "quality", c->quality, "interface part", c->quality_ifaces,
+		c->forced, "quality", quality_of(&c->terms), "interface part", c->terms.carrier,
 		"active if equal", prefer_name(c->prefer), "role", role_name(c->role), "term",
 		(json_int_t)c->term, "flows when active", (json_int_t)c->flows_when_active, "node",
 		node_type_name(c->type));
@@ -96,79 +96,4 @@ cmd_ha_why(struct config *c, const struct control_request *rq, struct answer *ou
 		json_array_append_new(list, why_change(&s.changes[i], now));
 	out->data = json_pack("{s:s, s:I, s:s, s:o}", "role", role_name(s.role), "term",
 		(json_int_t)s.term, "reason", why_text(s.why), "changes", list);
-}
-
-static json_t *
-quality_port(const struct port_status *p)
-{
-	bool up = p->present && p->carrier;
-	const char *remark = p->sync          ? "sync interface: not counted"
-			     : p->weight == 0 ? "weight 0: not counted"
-			     : !p->present    ? "does not exist"
-			     : !p->carrier    ? "no carrier"
-					      : "";
-
-	return json_pack("{s:s, s:i, s:i, s:i, s:s}", "name", p->name, "state", up, "weight",
-		p->sync ? 0 : p->weight, "part", up && !p->sync ? p->weight : 0, "remark", remark);
-}
-
-/* "(1*100 + 0*100 + 1*75) / (100 + 100 + 75) = 175 / 275 = 63" */
-static void
-quality_formula(const struct node_status *s, char *buf, size_t size)
-{
-	unsigned long up = 0, all = 0;
-
-	for (uint16_t i = 0; i < s->n_ports && i < IFACES_MAX; i++) {
-		const struct port_status *p = &s->ports[i];
-
-		if (p->sync)
-			continue;
-		all += p->weight;
-		up += p->present && p->carrier ? p->weight : 0;
-	}
-	if (all)
-		snprintf(buf, size, "sum(state * weight) / sum(weight) = %lu / %lu = %lu %%", up,
-			all, up * 100 / all);
-	else
-		snprintf(buf, size, "no interface has a weight: taken as 100 %%");
-}
-
-static uint8_t
-quality_now(const struct node_status *s)
-{
-	struct quality_iface list[IFACES_MAX];
-	unsigned n = 0;
-	bool any_up;
-
-	for (uint16_t i = 0; i < s->n_ports && i < IFACES_MAX; i++) {
-		const struct port_status *p = &s->ports[i];
-
-		list[n].weight = p->sync ? 0 : p->weight;
-		list[n++].up = p->present && p->carrier;
-	}
-	return quality_ifaces(list, n, &any_up);
-}
-
-void
-cmd_ha_quality(struct config *c, const struct control_request *rq, struct answer *out)
-{
-	json_t *ports = json_array(), *terms = json_array();
-	struct node_status s;
-	char formula[128];
-	uint8_t now;
-
-	(void)rq;
-	pages_node_status(c, &s);
-	now = quality_now(&s);
-	for (uint16_t i = 0; i < s.n_ports && i < IFACES_MAX; i++)
-		json_array_append_new(ports, quality_port(&s.ports[i]));
-	quality_formula(&s, formula, sizeof(formula));
-	json_array_append_new(
-		terms, json_pack("{s:s, s:i, s:s}", "name", "interfaces", "value", now, "remark",
-			       "state and weight of the interfaces, see above"));
-	out->data = json_pack("{s:i, s:i, s:i, s:b, s:s, s:o, s:o}", "quality", s.me.quality,
-		"interface_part", s.me.quality_ifaces, "now", now, "settled", s.me.settled,
-		"formula", formula, "interfaces", ports, "terms", terms);
-	if (s.peer_claim.valid)
-		json_object_set_new(out->data, "peer_quality", json_integer(s.peer_claim.quality));
 }

@@ -160,8 +160,6 @@ static const struct {
 		"log"},
 	[REFUSE_ALREADY_FORCED] = {"one of the nodes is forced active",
 		"end that first, on the forced node: ha -force none"},
-	[REFUSE_HOLD] = {"too many changes of role in a short time: roles are held",
-		"see ha why for the causes; the hold ends by itself (ha shows when)"},
 	[REFUSE_NOT_SYNCED] = {"the flow tables are not synchronised yet",
 		"connections would be lost: wait until ha shows HA state sync: 100%"},
 	[REFUSE_TIMEOUT] = {"the peer did not agree in time",

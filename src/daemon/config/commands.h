@@ -55,7 +55,7 @@ typedef void command_fn(struct config *c, const struct control_request *rq, stru
 
 command_fn cmd_ha;          /* cmd_ha.c */
 command_fn cmd_ha_why;      /* cmd_why.c */
-command_fn cmd_ha_quality;  /* cmd_why.c */
+command_fn cmd_ha_quality;  /* cmd_quality.c */
 command_fn cmd_stat;        /* cmd_stat.c */
 command_fn cmd_arp;         /* cmd_arp.c */
 command_fn cmd_connections; /* cmd_connections.c */

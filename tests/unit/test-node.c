@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Two whole nodes on ideal wires: what reaches the other processes and the peer when facts change.
+ * Faults of wires, clocks and processes are the simulator's matter (tests/sim).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/node/node.h"
+
+#define PORTS      3
+#define FRAMES_MAX 64
+
+enum { A, B };
+
+struct frame {
+	int to;
+	uint16_t port, len;
+	uint8_t bytes[320];
+};
+
+struct pair {
+	struct node *node[2];
+	bool on[2];
+	struct ha_conf conf[2];
+	struct instant now;
+	struct actions out;
+	bool cut[2][PORTS]; /* by sender */
+	struct frame frames[FRAMES_MAX];
+	unsigned n_frames;
+	/* what was asked of the surroundings */
+	unsigned told[2][4];   /* how often, by enum sync_part */
+	uint64_t told_term[2]; /* with SYNC_ACTIVE */
+	enum refusal reply[2];
+	unsigned notes[2][_NOTE_MAX];
+};
+
+static void step(struct pair *p, int i, struct event *ev);
+
+static void
+carry_out(struct pair *p, int i)
+{
+	static struct actions out;
+
+	out = p->out;
+	for (size_t k = 0; k < out.n; k++) {
+		const struct action *a = &out.a[k];
+		struct frame *f = &p->frames[p->n_frames];
+
+		if (a->kind == ACT_SYNC) {
+			p->told[i][a->sync.part]++;
+			if (a->sync.part == SYNC_ACTIVE)
+				p->told_term[i] = a->sync.term;
+		} else if (a->kind == ACT_REPLY) {
+			p->reply[i] = a->reply.refusal;
+		} else if (a->kind == ACT_NOTE) {
+			p->notes[i][a->note.id]++;
+		} else if (a->kind == ACT_SEND && !p->cut[i][a->send.port]) {
+			assert_true(p->n_frames < FRAMES_MAX && a->send.len <= sizeof(f->bytes));
+			*f = (struct frame){.to = !i, .port = a->send.port, .len = a->send.len};
+			memcpy(f->bytes, out.bytes + a->send.offset, a->send.len);
+			p->n_frames++;
+		}
+	}
+}
+
+static void
+step(struct pair *p, int i, struct event *ev)
+{
+	ev->now = p->now;
+	node_step(p->node[i], ev, &p->out);
+	node_check_invariants(p->node[i]);
+	carry_out(p, i);
+}
+
+static void
+deliver(struct pair *p)
+{
+	while (p->n_frames > 0) {
+		struct frame f = p->frames[0];
+		struct event ev = {.kind = EV_FRAME};
+
+		p->n_frames--;
+		memmove(&p->frames[0], &p->frames[1], p->n_frames * sizeof(f));
+		if (!p->on[f.to])
+			continue;
+		ev.frame.port = f.port;
+		ev.frame.data = f.bytes;
+		ev.frame.len = f.len;
+		step(p, f.to, &ev);
+	}
+}
+
+static void
+tell(struct pair *p, int i, struct event ev)
+{
+	step(p, i, &ev);
+	deliver(p);
+}
+
+static void
+run(struct pair *p, int64_t ms)
+{
+	struct instant end = instant_add(p->now, ms * NS_PER_MS);
+
+	for (;;) {
+		struct instant at = end;
+
+		for (int i = 0; i < 2; i++)
+			if (p->on[i])
+				at = instant_min(at, node_deadline(p->node[i]));
+		if (instant_reached(at, end))
+			break;
+		p->now = instant_max(at, instant_add(p->now, 1000));
+		for (int i = 0; i < 2; i++)
+			if (p->on[i] && instant_reached(p->now, node_deadline(p->node[i])))
+				tell(p, i, (struct event){.kind = EV_TICK});
+	}
+	p->now = end;
+}
+
+static void
+link_is(struct pair *p, int i, uint16_t port, bool carrier, uint8_t members, uint8_t up)
+{
+	struct event ev = {.kind = EV_LINK};
+
+	ev.link.port = port;
+	ev.link.present = ev.link.ready = true;
+	ev.link.carrier = carrier;
+	ev.link.members = members;
+	ev.link.members_up = up;
+	tell(p, i, ev);
+}
+
+static void
+health_is(struct pair *p, int i, int disks, uint64_t monitors_lost)
+{
+	struct event ev = {.kind = EV_HEALTH, .health = {.monitors_lost = monitors_lost}};
+
+	memset(ev.health.value, 100, sizeof(ev.health.value));
+	ev.health.value[HEALTH_DISKS] = (uint8_t)disks;
+	tell(p, i, ev);
+}
+
+static void
+start(struct pair *p, int i)
+{
+	struct event ev = {.kind = EV_SYNC, .sync = {.state = SYNC_SYNCED, .percent = 100}};
+	struct node_seed seed = {.random = {(uint8_t)(1 + i)}};
+
+	node_init(p->node[i], &seed);
+	p->on[i] = true;
+	tell(p, i, (struct event){.kind = EV_CONF, .conf = &p->conf[i]});
+	for (uint16_t port = 0; port < PORTS; port++)
+		link_is(p, i, port, true, 0, 0);
+	tell(p, i, ev);
+}
+
+/* Ports sync, lan (100), wan (100); a LinkMonitor on wan, one of its own weight. */
+static struct pair *
+pair_new(void)
+{
+	struct pair *p = calloc(1, sizeof(*p));
+
+	assert_non_null(p);
+	p->now = (struct instant){NS_PER_S};
+	for (int i = 0; i < 2; i++) {
+		struct ha_conf *c = &p->conf[i];
+
+		p->node[i] = aligned_alloc(16, (node_size() + 15) / 16 * 16);
+		*c = (struct ha_conf){.enabled = true,
+			.type = i == A ? NODE_MASTER : NODE_SLAVE,
+			.cluster_id = 7,
+			.ethertype = HA_ETHERTYPE_DEFAULT,
+			.interval_ms = 10,
+			.failover_ms = 50,
+			.initial_silence_ms = 2000,
+			.key = {1},
+			.n_ports = PORTS,
+			.n_monitors = 2,
+			.monitors = {{.index = 3, .ping_ms = 250}, {.weight = 50, .ping_ms = 250}}};
+		for (unsigned k = 0; k < PORTS; k++)
+			c->ports[k] = (struct ha_port){.dev = {(char)('a' + k)},
+				.index = (uint16_t)(k + 1),
+				.weight = k ? 100 : 0,
+				.sync = k == 0,
+				.heartbeats = true};
+	}
+	return p;
+}
+
+static void
+pair_free(struct pair *p)
+{
+	free(p->node[A]);
+	free(p->node[B]);
+	free(p);
+}
+
+static struct node_status
+status(struct pair *p, int i)
+{
+	static struct node_status s;
+
+	node_status(p->node[i], p->now, &s);
+	return s;
+}
+
+static uint8_t
+quality(struct pair *p, int i)
+{
+	struct node_status s = status(p, i);
+
+	return quality_of(&s.me.terms);
+}
+
+static struct pair *
+pair_running(void)
+{
+	struct pair *p = pair_new();
+
+	start(p, A);
+	start(p, B);
+	run(p, 6000);
+	assert_int_equal(status(p, A).role, ROLE_ACTIVE);
+	assert_int_equal(status(p, B).role, ROLE_INACTIVE);
+	assert_int_equal(quality(p, A), 100);
+	assert_int_equal(quality(p, B), 100);
+	return p;
+}
+
+/* The quality of node i as the other one knows it. */
+static uint8_t
+claimed(struct pair *p, int i)
+{
+	struct node_status s = status(p, !i);
+
+	return quality_of(&s.peer_claim.terms);
+}
+
+/* S155–S158: what probes find lowers the quality in the same step, and the peer knows it at once.
+ */
+static void
+test_probes_count_at_once(void **state)
+{
+	struct pair *p = pair_running();
+
+	health_is(p, A, 0, 0);
+	assert_int_equal(quality(p, A), 75);
+	assert_int_equal(claimed(p, A), 75);
+	assert_int_equal(p->notes[A][NOTE_QUALITY], 1);
+	health_is(p, A, 100, 1); /* wan with its LinkMonitor; 100 of 250 */
+	assert_int_equal(quality(p, A), 45);
+	assert_int_equal(claimed(p, A), 45);
+	health_is(p, A, 100, 3); /* and the one that counts by itself */
+	assert_int_equal(quality(p, A), 30);
+	assert_true(status(p, A).me.able);
+	health_is(p, A, 100, 0);
+	run(p, 2990);
+	assert_int_equal(quality(p, A), 30); /* better has to last */
+	run(p, 20);
+	assert_int_equal(quality(p, A), 100);
+	pair_free(p);
+}
+
+/* The role follows a fault after the dwell and not before. */
+static void
+test_role_follows_after_the_dwell(void **state)
+{
+	struct pair *p = pair_running();
+
+	health_is(p, A, 100, 0);
+	health_is(p, B, 100, 0);
+	health_is(p, A, 0, 0);
+	run(p, 990);
+	assert_int_equal(status(p, A).role, ROLE_ACTIVE);
+	run(p, 100);
+	assert_int_equal(status(p, A).role, ROLE_INACTIVE);
+	assert_int_equal(status(p, B).role, ROLE_ACTIVE);
+	pair_free(p);
+}
+
+/* … which is longer where LinkMonitors ping more slowly. */
+static void
+test_dwell_covers_slow_monitors(void **state)
+{
+	struct pair *p = pair_new();
+
+	p->conf[A].monitors[1].ping_ms = p->conf[B].monitors[1].ping_ms = 2000;
+	start(p, A);
+	start(p, B);
+	run(p, 6000);
+	health_is(p, A, QUALITY_UNKNOWN, 1);
+	run(p, 3990);
+	assert_int_equal(status(p, A).role, ROLE_ACTIVE);
+	run(p, 100);
+	assert_int_equal(status(p, B).role, ROLE_ACTIVE);
+	pair_free(p);
+}
+
+/* The same fault on both nodes moves nothing, whoever notices first and whoever is well first. */
+static void
+test_same_fault_moves_nothing(void **state)
+{
+	for (int first = A; first <= B; first++) {
+		struct pair *p = pair_running();
+
+		health_is(p, A, 100, 0);
+		health_is(p, B, 100, 0);
+		health_is(p, first, 0, 3);
+		run(p, 900);
+		health_is(p, !first, 0, 3);
+		run(p, 5000);
+		health_is(p, first, 100, 0);
+		run(p, 900);
+		health_is(p, !first, 100, 0);
+		run(p, 6000);
+		assert_int_equal(status(p, A).role, ROLE_ACTIVE);
+		assert_int_equal(status(p, A).takeovers, 1);
+		assert_int_equal(status(p, B).takeovers, 0);
+		pair_free(p);
+	}
+}
+
+/* A node that does not know how its disks are is not preferred for it. */
+static void
+test_unknown_decides_nothing(void **state)
+{
+	struct pair *p = pair_running();
+
+	health_is(p, A, 0, 0);
+	health_is(p, B, QUALITY_UNKNOWN, 0);
+	assert_int_equal(quality(p, A), 75);
+	run(p, 10000);
+	assert_int_equal(status(p, A).role, ROLE_ACTIVE);
+	assert_int_equal(status(p, A).takeovers, 1);
+	pair_free(p);
+}
+
+/* S149–S154: members that weigh are links: the loss of one counts at once, without dwell. */
+static void
+test_members_are_links(void **state)
+{
+	struct pair *p = pair_running();
+
+	link_is(p, A, 1, true, 2, 2);
+	assert_int_equal(quality(p, A), 100);
+	link_is(p, A, 1, true, 2, 1);
+	assert_int_equal(quality(p, A), 80);
+	run(p, 60);
+	assert_int_equal(status(p, B).role, ROLE_ACTIVE);
+	link_is(p, A, 1, true, 2, 9); /* nonsense is bounded */
+	link_is(p, A, 1, true, 0, 0); /* members weigh no longer */
+	run(p, 4000);
+	assert_int_equal(quality(p, A), 100);
+	pair_free(p);
+}
+
+/* A port that passes one direction only is lost on both nodes, so it moves nothing. */
+static void
+test_one_way_port(void **state)
+{
+	for (int sender = A; sender <= B; sender++) {
+		struct pair *p = pair_running();
+
+		p->cut[sender][2] = true;
+		run(p, 190);
+		assert_int_equal(quality(p, A), 100); /* a few lost frames are no fault */
+		run(p, 200);
+		assert_int_equal(quality(p, A), 60);
+		assert_int_equal(quality(p, B), 60);
+		assert_int_equal(p->notes[A][NOTE_ONE_WAY], 1);
+		assert_int_equal(p->notes[B][NOTE_ONE_WAY], 1);
+		assert_true(status(p, A).ports[2].one_way && status(p, A).me.able);
+		run(p, 5000);
+		p->cut[sender][2] = false;
+		run(p, 5000);
+		assert_int_equal(quality(p, A), 100);
+		assert_int_equal(quality(p, B), 100);
+		assert_int_equal(status(p, A).role, ROLE_ACTIVE);
+		assert_int_equal(status(p, A).takeovers, 1);
+		pair_free(p);
+	}
+}
+
+/*
+ * A carrier that came back does not mean that the switch forwards. Until something has passed the
+ * port counts as lost on the node whose carrier is new, and not on the other.
+ */
+static void
+test_new_carrier_has_to_prove_itself(void **state)
+{
+	struct pair *p = pair_running();
+
+	p->cut[A][2] = p->cut[B][2] = true; /* as spanning tree does */
+	link_is(p, B, 2, false, 0, 0);
+	run(p, 100);
+	link_is(p, B, 2, true, 0, 0);
+	run(p, 20000);
+	assert_int_equal(quality(p, A), 100);
+	assert_int_equal(quality(p, B), 60);
+	p->cut[A][2] = p->cut[B][2] = false;
+	run(p, 5000);
+	assert_int_equal(quality(p, B), 100);
+	assert_int_equal(status(p, A).takeovers, 1);
+
+	p->cut[A][2] = p->cut[B][2] = true; /* it never forwards: a fault of the wire, on both */
+	link_is(p, B, 2, false, 0, 0);
+	link_is(p, B, 2, true, 0, 0);
+	run(p, 40000);
+	assert_int_equal(quality(p, A), 100);
+	run(p, 10000);
+	assert_int_equal(quality(p, A), 60);
+	assert_int_equal(quality(p, B), 60);
+	assert_int_equal(status(p, A).takeovers, 1);
+	pair_free(p);
+}
+
+/* What only a standby lacks counts against a standby only, and moves nothing by itself. */
+static void
+test_standby_terms(void **state)
+{
+	struct event lost = {.kind = EV_SYNC, .sync = {.state = SYNC_LOST}};
+	struct event half = {.kind = EV_SYNC, .sync = {.state = SYNC_SYNCING, .percent = 50}};
+	struct pair *p = pair_running();
+	struct event command = {.kind = EV_COMMAND};
+
+	tell(p, A, lost);
+	assert_int_equal(quality(p, A), 100);
+	tell(p, B, lost);
+	assert_int_equal(quality(p, B), 91);
+	tell(p, B, half);
+	run(p, 4000);
+	assert_int_equal(quality(p, B), 95);
+	p->conf[B].hash[0] = 1; /* another configuration than the active node's */
+	tell(p, B, (struct event){.kind = EV_CONF, .conf = &p->conf[B]});
+	assert_int_equal(quality(p, A), 100);
+	assert_int_equal(quality(p, B), 86);
+	/* rank would not bring the role back for them, so that is no reason to refuse */
+	command.command.cmd = CMD_ACTIVATE;
+	command.command.id = 1;
+	tell(p, B, command);
+	assert_int_equal(p->reply[B], REFUSE_NOT_SYNCED);
+	command.command.id = 2;
+	command.command.force = true;
+	tell(p, B, command);
+	run(p, 500);
+	assert_int_equal(p->reply[B], REFUSE_NONE);
+	assert_int_equal(quality(p, B), 100); /* at once, or the role would go back */
+	assert_int_equal(quality(p, A), 82);
+	run(p, 20000);
+	assert_int_equal(status(p, B).role, ROLE_ACTIVE);
+	assert_int_equal(status(p, A).takeovers, 1);
+	assert_int_equal(status(p, B).takeovers, 1);
+	pair_free(p);
+}
+
+/* State sync tags what it sends with the term, so an active node tells it each new one. */
+static void
+test_active_tells_its_new_term(void **state)
+{
+	struct pair *p = pair_running();
+	uint64_t term = p->told_term[A];
+
+	assert_int_equal(p->told[A][SYNC_ACTIVE], 1);
+	assert_int_equal(term, status(p, A).term);
+	p->on[B] = false; /* power loss: the active goes on alone, with the next term */
+	run(p, 1000);
+	assert_int_equal(status(p, A).role, ROLE_ACTIVE);
+	assert_int_equal(status(p, A).term, term + 1);
+	assert_int_equal(p->told[A][SYNC_ACTIVE], 2);
+	assert_int_equal(p->told_term[A], term + 1);
+	run(p, 1000);
+	assert_int_equal(p->told[A][SYNC_ACTIVE], 2);
+	pair_free(p);
+}
+
+/* Of two masters the newcomer is not able: no operator, no fault of the active one changes that. */
+static void
+test_newcomer_of_the_same_type(void **state)
+{
+	struct event command = {.kind = EV_COMMAND};
+	struct pair *p = pair_new();
+
+	p->conf[B].type = NODE_MASTER;
+	start(p, A);
+	run(p, 3000);
+	start(p, B);
+	run(p, 5000);
+	assert_int_equal(status(p, A).role, ROLE_ACTIVE);
+	assert_true(status(p, A).me.able && !status(p, B).me.able);
+	assert_int_equal(p->notes[A][NOTE_SAME_TYPE], 1);
+	assert_int_equal(p->notes[B][NOTE_SAME_TYPE], 1);
+	command.command.id = 1;
+	command.command.cmd = CMD_ACTIVATE;
+	command.command.force = true;
+	tell(p, B, command);
+	assert_int_equal(p->reply[B], REFUSE_NOT_ABLE);
+	command.command.cmd = CMD_DEACTIVATE;
+	tell(p, A, command);
+	assert_int_equal(p->reply[A], REFUSE_PEER_NOT_ABLE);
+	command.command.cmd = CMD_FORCE;
+	tell(p, B, command);
+	health_is(p, A, 0, 3);
+	link_is(p, A, 1, false, 0, 0);
+	link_is(p, A, 2, false, 0, 0); /* not able either: who is active keeps its gate */
+	run(p, 10000);
+	assert_int_equal(status(p, A).role, ROLE_ACTIVE);
+	assert_int_equal(status(p, B).takeovers, 0);
+	p->on[A] = false; /* dead: now it is needed */
+	run(p, 100);
+	assert_int_equal(status(p, B).role, ROLE_ACTIVE);
+	pair_free(p);
+}
+
+/* When neither is active yet, the one that yields does so for a peer that is fit only. */
+static void
+test_same_type_with_one_unfit(void **state)
+{
+	for (int unfit = A; unfit <= B; unfit++) {
+		struct pair *p = pair_new();
+
+		p->conf[B].type = NODE_MASTER;
+		start(p, A);
+		start(p, B);
+		link_is(p, unfit, 1, false, 0, 0);
+		link_is(p, unfit, 2, false, 0, 0);
+		run(p, 5000);
+		assert_int_equal(status(p, !unfit).role, ROLE_ACTIVE);
+		assert_int_equal(status(p, unfit).role, ROLE_INACTIVE);
+		pair_free(p);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_probes_count_at_once),
+		cmocka_unit_test(test_role_follows_after_the_dwell),
+		cmocka_unit_test(test_dwell_covers_slow_monitors),
+		cmocka_unit_test(test_same_fault_moves_nothing),
+		cmocka_unit_test(test_unknown_decides_nothing),
+		cmocka_unit_test(test_members_are_links),
+		cmocka_unit_test(test_one_way_port),
+		cmocka_unit_test(test_new_carrier_has_to_prove_itself),
+		cmocka_unit_test(test_standby_terms),
+		cmocka_unit_test(test_active_tells_its_new_term),
+		cmocka_unit_test(test_newcomer_of_the_same_type),
+		cmocka_unit_test(test_same_type_with_one_unfit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
