@@ -112,12 +112,13 @@ static const struct schema_prop props_ha[] = {
 		.dflt = "Automatic",
 		.help = "Which node is active when both are equally fit; Automatic: the present "
 			"one stays."},
-	STORED_BOOL("LACPMembersHaveWeight", "No",
+	BOOL("LACPMembersHaveWeight", "No",
 		"Lower the quality when one member of an LACP aggregate is lost, not only when all "
-		"are."),
-	STORED_BOOL("FailoverMembersHaveWeight", "No",
-		"Lower the quality when one member of a redundancy aggregate is lost, not only "
-		"when all are."),
+		"are: its members share the weight. One outside the aggregate in use is lost, "
+		"whatever its carrier says."),
+	BOOL("FailoverMembersHaveWeight", "No",
+		"Lower the quality when one member of a redundancy aggregate (active-backup) is "
+		"lost, not only when all are."),
 	STORED_BOOL("TPMQualityIncluded", "No", "Count the state of the TPM in the quality."),
 	COMMENTS,
 };
