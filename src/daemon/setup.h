@@ -38,6 +38,9 @@ enum setup_config {
 	SETUP_CONFIG_N,
 };
 
+/* Of the engine's packet sockets: doubled by the kernel, some 170 frames, within a budget. */
+#define ENGINE_RCVBUF (64 << 10)
+
 /*
  * Written by the engine only: the status with every change and ten times a second, the gate's words
  * with every renewal, so that a reader knows by its own clock what an engine that hangs no longer

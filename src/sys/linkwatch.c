@@ -7,13 +7,16 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "sys/rtnl.h"
 
-#define RECV_MAX    256       /* datagrams in one linkwatch_read() */
-#define RCVBUF_SIZE (1 << 20) /* a restart of a switch with 200 ports on it is one burst */
+#define DUMP_WAIT_MS 1000
+#define DUMP_TRIES   5
+#define RECV_MAX     256       /* datagrams in one linkwatch_read() */
+#define RCVBUF_SIZE  (1 << 20) /* a restart of a switch with 200 ports on it is one burst */
 
 static int
 ask_for_dump(struct linkwatch *w)
@@ -40,20 +43,32 @@ ask_for_dump(struct linkwatch *w)
 	return 0;
 }
 
-int
-linkwatch_open(struct linkwatch *w)
+static int
+open_socket(struct linkwatch *w)
 {
 	struct sockaddr_nl sa = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
-	int size = RCVBUF_SIZE, r;
+	int size = RCVBUF_SIZE, r = 0;
 
 	w->seq = 0;
+	w->handed = false;
 	w->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	if (w->fd < 0)
 		return -errno;
 	if (setsockopt(w->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
 		setsockopt(w->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	r = bind(w->fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 ? -errno : ask_for_dump(w);
-	if (r < 0)
+	if (bind(w->fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0) {
+		r = -errno;
+		linkwatch_close(w);
+	}
+	return r;
+}
+
+int
+linkwatch_open(struct linkwatch *w)
+{
+	int r = open_socket(w);
+
+	if (!r && (r = ask_for_dump(w)) < 0)
 		linkwatch_close(w);
 	return r;
 }
@@ -148,6 +163,10 @@ linkwatch_read(struct linkwatch *w, linkwatch_cb cb, void *ctx)
 		ssize_t n;
 		int r;
 
+		if (w->again && w->handed) {
+			w->again = false;
+			return -ENOBUFS;
+		}
 		if (w->again && !w->dumping && (r = ask_for_dump(w)) < 0)
 			return r;
 		if (w->dumping && !w->told) {
@@ -168,5 +187,94 @@ linkwatch_read(struct linkwatch *w, linkwatch_cb cb, void *ctx)
 		for (size_t left = (size_t)n; NLMSG_OK(nlh, left); nlh = NLMSG_NEXT(nlh, left))
 			one_message(w, nlh, cb, ctx);
 	}
-	return w->again && !w->dumping ? ask_for_dump(w) : 0;
+	return w->again && !w->dumping && !w->handed ? ask_for_dump(w) : 0;
+}
+
+/* Passes on one datagram. 1 = the dump goes on, 0 = that was its end, -EAGAIN = it is worth
+ * nothing.
+ */
+static int
+pass_on(struct linkwatch *w, size_t len, linkwatch_raw_cb cb, void *ctx)
+{
+	const struct nlmsghdr *nlh = (void *)w->buf;
+	int r = 1;
+
+	for (size_t left = len; NLMSG_OK(nlh, left); nlh = NLMSG_NEXT(nlh, left)) {
+		if (nlh->nlmsg_seq != w->seq)
+			continue; /* news: in its place among the rest */
+		if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+			return -EAGAIN;
+		if (nlh->nlmsg_type == NLMSG_DONE)
+			r = 0;
+	}
+	cb(ctx, w->buf, len);
+	return r;
+}
+
+/* One dump from its beginning to its end. 0, -EAGAIN = once more, other -errno. */
+static int
+dump_once(struct linkwatch *w, size_t piece_max, linkwatch_raw_cb cb, void *ctx)
+{
+	int r = ask_for_dump(w);
+
+	cb(ctx, NULL, 0);
+	while (r >= 0) {
+		struct pollfd p = {.fd = w->fd, .events = POLLIN};
+		ssize_t n;
+
+		if (poll(&p, 1, DUMP_WAIT_MS) == 0)
+			return -ETIMEDOUT;
+		n = recv(w->fd, w->buf, piece_max, MSG_TRUNC);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (n < 0)
+			return errno == ENOBUFS ? -EAGAIN : -errno;
+		r = (size_t)n > piece_max ? -EMSGSIZE : pass_on(w, (size_t)n, cb, ctx);
+		if (r == 0)
+			return 0;
+	}
+	return r;
+}
+
+int
+linkwatch_dump(struct linkwatch *w, size_t piece_max, linkwatch_raw_cb cb, void *ctx)
+{
+	int r;
+
+	if (piece_max > sizeof(w->buf))
+		piece_max = sizeof(w->buf);
+	for (unsigned tries = 0; tries < DUMP_TRIES; tries++) {
+		/* a socket of its own each time: no rest of an earlier dump is in it */
+		r = open_socket(w);
+		if (!r)
+			r = dump_once(w, piece_max, cb, ctx);
+		if (!r)
+			return 0;
+		linkwatch_close(w);
+		if (r != -EAGAIN)
+			break;
+	}
+	return r;
+}
+
+void
+linkwatch_feed(struct linkwatch *w, const void *data, size_t len, linkwatch_cb cb, void *ctx)
+{
+	const struct nlmsghdr *nlh = (void *)w->buf;
+
+	if (len > sizeof(w->buf))
+		return;
+	memcpy(w->buf, data, len); /* where it is aligned */
+	for (; NLMSG_OK(nlh, len); nlh = NLMSG_NEXT(nlh, len))
+		if (nlh->nlmsg_type != NLMSG_DONE)
+			tell_link(nlh, cb, ctx);
+}
+
+void
+linkwatch_hand(struct linkwatch *w, int fd)
+{
+	linkwatch_close(w);
+	w->fd = fd;
+	w->handed = true;
+	w->dumping = w->told = w->again = false;
 }

@@ -38,5 +38,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	TRY(sync_part, struct ipc_sync_part);
 	TRY(sync_report, struct sync_report);
 	TRY(addresses, struct ipc_addresses);
+	TRY(links, struct ipc_links);
+	{
+		struct ipc_open m;
+
+		if (ipc_decode_open(data, size, &m))
+			same(data, size,
+				ipc_encode_open((enum ipc_type)ipc_type(data, size), &m, again,
+					sizeof(again)));
+	}
 	return 0;
 }

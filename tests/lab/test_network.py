@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the network sees of a cluster: addresses, MACs, answers, IPv6."""
+import shutil
+import signal
+import subprocess
 import time
 
 import pytest
@@ -173,3 +176,46 @@ def test_direct_answers_from_the_server_side_are_dropped(pair):
         assert not pair.server.ping(CLIENT4)
     finally:
         pair.server.ns.ip(f"route del {CLIENT4}/32", check=False)
+
+
+def heard(node, segment):
+    return next(i for i in node.ha()["interfaces"] if i["name"] == segment)["two_way"]
+
+
+def renew_nic(lab, node, segment):
+    """The NIC goes away with all its kernel knows of it, and another one comes with its name."""
+    lab.switches.unplug(node, [segment])
+    other = next(n for n in lab.nodes if n is not node)
+    wait_until(lambda: not heard(other, segment), 5, f"{segment} of {node.name} is silent")
+    lab.switches.plug(node, segment, node.mac(segment))
+    wait_until(lambda: heard(other, segment), 5, f"{segment} of {node.name} is heard again")
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_a_nic_that_appears_holds_nobody_up(pair, tmp_path):
+    """Joining a group and dumping links take the kernel's lock over all links: config does that."""
+    node, out = pair.standby, tmp_path / "calls"
+    trace = subprocess.Popen(["strace", "-qq", "-o", out, "-e", "trace=socket,setsockopt,bind,sendto,recvmsg", "-p",
+                              str(node.pids("tw-engine")[0])], stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: out.exists() and out.stat().st_size > 0, 5, "the trace runs")
+        renew_nic(pair, node, "lan")
+        node.wait_for(lambda h: all(i["present"] for i in h["interfaces"]) and h["quality"] == 100, 10)
+    finally:
+        trace.send_signal(signal.SIGINT)
+        trace.wait(5)
+    calls = out.read_text()
+    assert "SCM_RIGHTS" in calls, "no descriptor came from config"
+    for locks in ("AF_PACKET, SOCK", "PACKET_ADD_MEMBERSHIP", "RTM_GETLINK"):
+        assert locks not in calls, [line for line in calls.splitlines() if locks in line]
+
+
+def test_a_nic_that_appears_while_config_hangs(pair):
+    """After a second the engine helps itself."""
+    node = pair.standby
+    node.kill("tw-config", signal.SIGSTOP)
+    try:
+        renew_nic(pair, node, "wan")
+    finally:
+        node.kill("tw-config", signal.SIGCONT)
+    pair.wait_settled()

@@ -93,6 +93,9 @@ test_small_messages(void **state)
 	struct ipc_command cmd = {.cmd = CMD_FORCE, .id = 77, .force = true};
 	struct ipc_reply reply = {.id = 77, .refusal = REFUSE_TIMEOUT};
 	struct ipc_sync_part part = {.part = SYNC_ACTIVE, .term = 1234567890123, .alone = true};
+	struct ipc_open open = {
+		.index = 2, .ifindex = 77, .ethertype = 0xc157, .group = {1, 2, 3, 4, 5, 6}};
+	struct ipc_links links = {.stage = LINKS_PART, .data = (const uint8_t *)"news", .len = 4};
 	struct sync_report report = {
 		.state = SYNC_SYNCED, .percent = 100, .flows = 5, .flushed_term = 3};
 	struct ipc_shutdown shut = {.seconds = 9};
@@ -111,6 +114,21 @@ test_small_messages(void **state)
 	assert_false(ipc_decode_reply(buf, len, &reply)); /* another type */
 	len = ipc_encode_reply(&reply, buf, sizeof(buf));
 	assert_true(ipc_decode_reply(buf, len, &reply) && reply.refusal == REFUSE_TIMEOUT);
+	len = ipc_encode_open(IPC_OPENED, &open, buf, sizeof(buf));
+	open = (struct ipc_open){0};
+	assert_int_equal(ipc_type(buf, len), IPC_OPENED);
+	assert_true(ipc_decode_open(buf, len, &open) && open.index == 2 && open.ifindex == 77 &&
+		    open.ethertype == 0xc157 && open.group[5] == 6);
+	buf[2 + 2] = 0x80; /* no such ifindex */
+	assert_false(ipc_decode_open(buf, len, &open));
+	len = ipc_encode_links(&links, buf, sizeof(buf));
+	links = (struct ipc_links){0};
+	assert_true(ipc_decode_links(buf, len, &links) && links.stage == LINKS_PART &&
+		    links.len == 4 && memcmp(links.data, "news", 4) == 0);
+	assert_false(ipc_decode_links(buf, len - 4, &links)); /* a part of nothing */
+	links = (struct ipc_links){.stage = LINKS_END};
+	len = ipc_encode_links(&links, buf, sizeof(buf));
+	assert_true(ipc_decode_links(buf, len, &links) && links.stage == LINKS_END);
 	len = ipc_encode_sync_part(&part, buf, sizeof(buf));
 	part.term = 0;
 	assert_true(

@@ -51,7 +51,7 @@ rd_enum(struct rd *r, unsigned max)
 int
 ipc_type(const uint8_t *msg, size_t len)
 {
-	if (len < 2 || msg[0] != IPC_VERSION || msg[1] < IPC_SETUP || msg[1] > IPC_CLOSE)
+	if (len < 2 || msg[0] != IPC_VERSION || msg[1] < IPC_SETUP || msg[1] > IPC_LINKS)
 		return -1;
 	return msg[1];
 }
@@ -410,4 +410,53 @@ ipc_decode_health(const uint8_t *msg, size_t len, struct health *out)
 			return false;
 	out->monitors_lost = rd_u64(&r);
 	return rd_done(&r);
+}
+
+size_t
+ipc_encode_open(enum ipc_type type, const struct ipc_open *m, uint8_t *buf, size_t size)
+{
+	struct wr w = begin(type, buf, size);
+
+	wr_u16(&w, m->index);
+	wr_u32(&w, m->ifindex);
+	wr_u16(&w, m->ethertype);
+	wr_bytes(&w, m->group, sizeof(m->group));
+	return finish(&w);
+}
+
+bool
+ipc_decode_open(const uint8_t *msg, size_t len, struct ipc_open *out)
+{
+	struct rd r;
+
+	if (!open_msg(&r, IPC_OPEN, msg, len) && !open_msg(&r, IPC_OPENED, msg, len))
+		return false;
+	out->index = rd_u16(&r);
+	out->ifindex = rd_u32(&r);
+	out->ethertype = rd_u16(&r);
+	rd_bytes(&r, out->group, sizeof(out->group));
+	return rd_done(&r) && out->ifindex > 0 && out->ifindex <= INT32_MAX;
+}
+
+size_t
+ipc_encode_links(const struct ipc_links *m, uint8_t *buf, size_t size)
+{
+	struct wr w = begin(IPC_LINKS, buf, size);
+
+	wr_u8(&w, m->stage);
+	wr_bytes(&w, m->data, m->len);
+	return finish(&w);
+}
+
+bool
+ipc_decode_links(const uint8_t *msg, size_t len, struct ipc_links *out)
+{
+	struct rd r;
+
+	if (!open_msg(&r, IPC_LINKS, msg, len))
+		return false;
+	out->stage = rd_enum(&r, _LINKS_MAX);
+	out->data = r.p;
+	out->len = rd_left(&r);
+	return !r.bad && (out->stage == LINKS_PART) == (out->len > 0);
 }

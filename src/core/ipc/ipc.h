@@ -30,7 +30,12 @@ enum ipc_type {
 	IPC_SYNC_REPORT, /* statesync → engine: struct sync_report */
 	IPC_ADDRESSES,   /* config → engine, before IPC_HA_CONF: what to announce */
 	IPC_HEALTH,      /* probe → engine: struct health */
-	IPC_CLOSE, /* engine → config: close the descriptor beside it, that may take a while */
+	/* What may wait in the kernel is not the engine's to do: */
+	IPC_CLOSE,  /* engine → config: close the descriptor beside it */
+	IPC_OPEN,   /* engine → config: struct ipc_open, a packet socket is wanted */
+	IPC_OPENED, /* config → engine: struct ipc_open, the socket beside it; none: it failed */
+	IPC_LOOK,   /* engine → config: how are the links? */
+	IPC_LINKS,  /* config → engine: struct ipc_links, the answer in several messages */
 };
 
 struct ipc_link {
@@ -57,6 +62,29 @@ struct ipc_sync_part {
 	uint64_t term;
 	bool alone; /* SYNC_ACTIVE without the peer's leave */
 };
+
+/* A socket for the engine's frames (sys/packet.h). */
+struct ipc_open {
+	uint16_t index; /* of the interface */
+	uint32_t ifindex;
+	uint16_t ethertype;
+	uint8_t group[6];
+};
+
+enum ipc_links_stage {
+	LINKS_BEGIN, /* everything that exists follows: forget what came before */
+	LINKS_PART,  /* as the kernel wrote it: rtnetlink messages */
+	LINKS_END,   /* the descriptor beside it tells what happens from here on */
+	_LINKS_MAX,
+};
+
+struct ipc_links {
+	enum ipc_links_stage stage;
+	const uint8_t *data; /* LINKS_PART; lies in the message */
+	size_t len;
+};
+
+#define LINKS_PART_MAX (IPC_MSG_MAX - 16)
 
 #define ANNOUNCE_ADDRS_MAX 1024
 
@@ -92,7 +120,7 @@ int ipc_type(const uint8_t *msg, size_t len);
 
 /* Encoders return the length, or 0 when buf is too small. */
 size_t ipc_encode_plain(
-	enum ipc_type type, uint8_t *buf, size_t size); /* SETUP READY STOP STOPPED */
+	enum ipc_type type, uint8_t *buf, size_t size); /* SETUP READY STOP STOPPED CLOSE LOOK */
 size_t ipc_encode_link(const struct ipc_link *m, uint8_t *buf, size_t size);
 size_t ipc_encode_shutdown(const struct ipc_shutdown *m, uint8_t *buf, size_t size);
 size_t ipc_encode_ha_conf(const struct ha_conf *m, uint8_t *buf, size_t size);
@@ -103,6 +131,9 @@ size_t ipc_encode_sync_part(const struct ipc_sync_part *m, uint8_t *buf, size_t 
 size_t ipc_encode_sync_report(const struct sync_report *m, uint8_t *buf, size_t size);
 size_t ipc_encode_health(const struct health *m, uint8_t *buf, size_t size);
 size_t ipc_encode_addresses(const struct ipc_addresses *m, uint8_t *buf, size_t size);
+/* type: IPC_OPEN or IPC_OPENED; the decoder takes both. */
+size_t ipc_encode_open(enum ipc_type type, const struct ipc_open *m, uint8_t *buf, size_t size);
+size_t ipc_encode_links(const struct ipc_links *m, uint8_t *buf, size_t size);
 
 bool ipc_decode_link(const uint8_t *msg, size_t len, struct ipc_link *out);
 bool ipc_decode_shutdown(const uint8_t *msg, size_t len, struct ipc_shutdown *out);
@@ -114,3 +145,5 @@ bool ipc_decode_sync_part(const uint8_t *msg, size_t len, struct ipc_sync_part *
 bool ipc_decode_sync_report(const uint8_t *msg, size_t len, struct sync_report *out);
 bool ipc_decode_health(const uint8_t *msg, size_t len, struct health *out);
 bool ipc_decode_addresses(const uint8_t *msg, size_t len, struct ipc_addresses *out);
+bool ipc_decode_open(const uint8_t *msg, size_t len, struct ipc_open *out);
+bool ipc_decode_links(const uint8_t *msg, size_t len, struct ipc_links *out);

@@ -3,9 +3,9 @@
  * The config process: loads the committed configuration, keeps the kernel as it says, hands engine
  * and state sync their parts, and serves the control socket. It decides nothing about roles and may
  * be slow: no heartbeat ever waits for it. Files: load.c (configuration), apply.c (kernel),
- * herald.c (announcing private addresses), links.c (other processes), pages.c (what they publish),
- * notes.c (their events), eventlog.c (the log),
- * strangers.c (who speaks another EtherType), control.c (socket), commands.c and cmd_*.c.
+ * herald.c (announcing private addresses), links.c (other processes), serve.c (for the engine),
+ * pages.c (what they publish), notes.c (their events), eventlog.c (the log), strangers.c (who
+ * speaks another EtherType), control.c (socket), commands.c and cmd_*.c.
  */
 #pragma once
 #include "base/arena.h"
@@ -91,6 +91,9 @@ int links_tell_ready(struct config *c);
 int links_shutdown(struct config *c, uint32_t seconds);
 /* Sends a command; *id names it in the reply. 0, or -errno (-ENOTCONN: no engine). */
 int links_command(struct config *c, enum command cmd, uint32_t *id);
+
+/* serve.c: IPC_OPEN and IPC_LOOK. */
+void serve_engine(struct config *c, const uint8_t *msg, size_t len);
 
 /* Shared memory of engine and state sync, read only. */
 struct pages {

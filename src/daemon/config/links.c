@@ -144,7 +144,9 @@ links_message(struct config *c, enum proc p, const uint8_t *msg, size_t len, int
 	}
 	if (fd >= 0)
 		close(fd); /* all that IPC_CLOSE asks for */
-	if (p == PROC_ENGINE && type == IPC_REPLY && ipc_decode_reply(msg, len, &reply))
+	if (p == PROC_ENGINE && (type == IPC_OPEN || type == IPC_LOOK))
+		serve_engine(c, msg, len);
+	else if (p == PROC_ENGINE && type == IPC_REPLY && ipc_decode_reply(msg, len, &reply))
 		config_reply(c, reply.id, reply.refusal);
 }
 

@@ -36,7 +36,7 @@ take_conf(struct engine *e, const uint8_t *msg, size_t len)
 	sodium_memzero(old.key, sizeof(old.key));
 	e->configured = true;
 	engine_step(e, &ev);
-	engine_wire_watch(e); /* its dump tells every link */
+	engine_ask_links(e);
 }
 
 static void
@@ -79,13 +79,13 @@ on_peer_message(struct loop_fd *f, uint32_t events)
 
 	(void)events;
 	for (unsigned rounds = 0; rounds < 16; rounds++) {
-		int n = ipcsock_recv(f->fd, msg, sizeof(msg), NULL, NULL);
+		size_t n_fds = 1;
+		int fd = -1, n = ipcsock_recv(f->fd, msg, sizeof(msg), &fd, &n_fds);
 
 		if (n == -EAGAIN)
 			return;
 		if (n <= 0) { /* the other process ended; the supervisor brings a new link */
-			int fd = f->fd;
-
+			fd = f->fd;
 			loop_del_fd(&e->loop, f);
 			close(fd);
 			return;
@@ -107,7 +107,17 @@ on_peer_message(struct loop_fd *f, uint32_t events)
 		case IPC_HEALTH:
 			take_health(e, msg, (size_t)n);
 			break;
+		case IPC_OPENED:
+			engine_take_opened(e, msg, (size_t)n, fd);
+			fd = -1;
+			break;
+		case IPC_LINKS:
+			engine_take_links(e, msg, (size_t)n, fd);
+			fd = -1;
+			break;
 		}
+		if (fd >= 0)
+			close(fd);
 	}
 }
 
@@ -165,8 +175,9 @@ after_round(void *arg, struct instant now)
 
 	e->now = now;
 	engine_wire_window(e);
+	engine_wire_read(e, false);
 	if (instant_reached(e->now, node_deadline(e->node))) {
-		engine_wire_poll(e);
+		engine_wire_read(e, true);
 		e->now = loop_now();
 		if (gate_position(e->gate, e->now) == GATE_DRAINING) {
 			struct event ev = {
@@ -176,8 +187,7 @@ after_round(void *arg, struct instant now)
 		}
 		engine_step(e, &tick);
 	}
-	if (e->configured && e->linkwatch_fd.fd < 0)
-		engine_wire_watch(e); /* no memory, no descriptor: blind until it works */
+	engine_ask_again(e);
 	if (e->announcing)
 		engine_announce_more(e);
 	if (e->sync_part_pending)

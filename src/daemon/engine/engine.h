@@ -2,9 +2,11 @@
 /*
  * The engine: drives core/node with frames, link events and time, and carries out its actions.
  * Wiring only; every decision is the core's. Runs at real-time priority with locked memory; its
- * loop allocates nothing, logs nothing and makes no system call that can block.
+ * loop allocates nothing, logs nothing and makes no system call that can block: what may wait for a
+ * lock in the kernel is config's to do (ask.c).
  */
 #pragma once
+#include "core/hb/budget.h"
 #include "core/node/node.h"
 #include "daemon/setup.h"
 #include "sys/announce.h"
@@ -14,10 +16,8 @@
 #include "sys/packet.h"
 #include "sys/teamwatch.h"
 
-#define ENGINE_RCVBUF     (64 << 10) /* doubled by the kernel: some 170 frames, within a budget */
-#define ENGINE_BUDGET     256        /* frames a port in one window: a flood stays on its wire */
-#define ENGINE_BUDGET_NS  (10 * NS_PER_MS)
 #define ENGINE_PUBLISH_NS (100 * NS_PER_MS)
+#define ENGINE_ASK_NS     NS_PER_S /* config has that long to answer, then the engine helps itself */
 
 struct engine;
 
@@ -32,8 +32,9 @@ struct engine_port {
 	bool carrier, tw_up;
 	bool seen, tw_seen; /* in the dump under way */
 	uint8_t shared_mac[6];
+	struct instant asked;  /* config is to open the socket, since then; 0 = no */
 	struct instant looked; /* when the socket was last read */
-	unsigned budget;       /* frames that may still be read in this window */
+	bool readable;         /* it has frames */
 	bool asleep;           /* budget spent: not polled until the window ends */
 };
 
@@ -50,6 +51,8 @@ struct engine {
 	struct ha_conf conf;
 	bool configured, exiting;
 	struct engine_port ports[IFACES_MAX];
+	struct budget budget;       /* of frames, for the ports */
+	struct instant links_asked; /* config is to look at the links, since then; 0 = no */
 	struct ipc_addresses addresses;
 	volatile struct gate_words *gate;
 	struct engine_page *page;
@@ -69,10 +72,24 @@ void engine_step(struct engine *e, struct event *ev);
 /* wire.c: sockets and links */
 void engine_wire_init(struct engine *e);
 void engine_wire_configure(struct engine *e, const struct ha_conf *old);
-void engine_wire_poll(struct engine *e);   /* reads every socket once more, within the budgets */
+/* Reads the sockets that have something, or all of them once more; as far as the budgets go. */
+void engine_wire_read(struct engine *e, bool all);
 void engine_wire_window(struct engine *e); /* a new budget for everybody, when its time has come */
-int engine_wire_watch(struct engine *e);   /* opens the link watch; 0 or -errno */
 void engine_wire_tell(struct engine *e, uint16_t port);
+/* Where this port is to listen and speak; false: nowhere. */
+bool engine_wire_wants(const struct engine *e, uint16_t port, struct ipc_open *out);
+/* This is its socket from now on. */
+void engine_wire_adopt(struct engine *e, uint16_t port, const struct packet_sock *sock);
+void engine_wire_link(void *engine, const struct link_event *ev); /* a linkwatch_cb */
+
+/* ask.c: what may wait in the kernel, config does for us */
+void engine_ask_init(struct engine *e);
+void engine_ask_close(struct engine *e, int fd);       /* a packet socket; closes it here */
+void engine_ask_open(struct engine *e, uint16_t port); /* engine_wire_adopt() follows */
+void engine_ask_links(struct engine *e);               /* how every link is */
+void engine_ask_again(struct engine *e); /* helps itself where config does not answer */
+void engine_take_opened(struct engine *e, const uint8_t *msg, size_t len, int fd); /* IPC_OPENED */
+void engine_take_links(struct engine *e, const uint8_t *msg, size_t len, int fd);  /* IPC_LINKS */
 
 /* members.c: aggregates and their members */
 void engine_members_init(struct engine *e);

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The engine's wires: one packet socket a port, links as they come and go. */
-#include <errno.h>
-#include <net/if.h>
 #include <string.h>
 #include <time.h>
-#include "core/hb/frame.h"
 #include "daemon/engine/engine.h"
-#include "sys/ipcsock.h"
 
 static struct instant
 realtime_now(void)
@@ -33,15 +29,23 @@ frame_age(
 	return age < 0 ? 0 : age;
 }
 
+/* One turn: as many frames as the budget has for this port now. */
 static void
-read_port(struct engine *e, uint16_t port)
+read_slice(struct engine *e, uint16_t port)
 {
 	struct engine_port *p = &e->ports[port];
 	struct packet_in in[PACKET_BATCH];
 	struct instant last_look = p->looked;
+	unsigned left = budget_slice(&e->budget, port);
 
-	while (p->budget > 0) {
-		unsigned want = p->budget < PACKET_BATCH ? p->budget : PACKET_BATCH;
+	if (!left) {
+		p->asleep = true;
+		atomic_fetch_add_explicit(&e->page->flooded, 1, memory_order_relaxed);
+		loop_mod_fd(&e->loop, &p->fd, 0);
+		return;
+	}
+	while (left > 0) {
+		unsigned want = left < PACKET_BATCH ? left : PACKET_BATCH;
 		int n = packet_recv(&p->sock, in, want);
 		struct instant wall;
 
@@ -59,65 +63,56 @@ read_port(struct engine *e, uint16_t port)
 
 			engine_step(e, &ev);
 		}
-		p->budget -= (unsigned)n;
+		budget_spend(&e->budget, port, (unsigned)n);
+		left -= (unsigned)n;
 		if ((unsigned)n < want)
 			return;
 	}
-	if (!p->asleep) {
-		p->asleep = true;
-		atomic_fetch_add_explicit(&e->page->flooded, 1, memory_order_relaxed);
-		loop_mod_fd(&e->loop, &p->fd, 0);
-	}
 }
 
+/* Read after the round, in the order of the budget. */
 static void
 on_frames(struct loop_fd *f, uint32_t events)
 {
 	struct engine_port *p = f->arg;
 
 	(void)events;
-	read_port(p->engine, (uint16_t)(p - p->engine->ports));
+	p->readable = true;
 }
 
 void
-engine_wire_poll(struct engine *e)
+engine_wire_read(struct engine *e, bool all)
 {
-	for (uint16_t i = 0; i < e->conf.n_ports; i++)
-		if (e->ports[i].sock.fd >= 0 && !e->ports[i].asleep)
-			read_port(e, i);
+	uint16_t i;
+
+	budget_round(&e->budget);
+	while (budget_next(&e->budget, &i)) {
+		struct engine_port *p = &e->ports[i];
+
+		if (p->sock.fd < 0 || p->asleep || !(all || p->readable))
+			continue;
+		p->readable = false; /* when there is more, epoll says so again */
+		read_slice(e, i);
+	}
 }
 
 void
 engine_wire_window(struct engine *e)
 {
-	if (instant_sub(e->now, e->window) < ENGINE_BUDGET_NS)
+	if (instant_sub(e->now, e->window) < BUDGET_WINDOW_NS)
 		return;
 	e->window = e->now;
+	budget_window(&e->budget);
 	for (unsigned i = 0; i < e->conf.n_ports; i++) {
 		struct engine_port *p = &e->ports[i];
 
-		p->budget = ENGINE_BUDGET;
-		if (p->asleep) {
-			atomic_fetch_add_explicit(&e->page->flood_dropped, packet_drops(&p->sock),
-				memory_order_relaxed);
-			p->asleep = false;
-			loop_mod_fd(&e->loop, &p->fd, EPOLLIN);
-		}
+		if (!p->asleep)
+			continue;
+		atomic_fetch_add_explicit(
+			&e->page->flood_dropped, packet_drops(&p->sock), memory_order_relaxed);
+		p->asleep = false;
+		loop_mod_fd(&e->loop, &p->fd, EPOLLIN);
 	}
-}
-
-/*
- * The last close of a packet socket waits in the kernel until every processor has let go of it,
- * tens of milliseconds at worst. Config has the time. Without it this process waits.
- */
-static void
-let_config_close(struct engine *e, int fd)
-{
-	uint8_t msg[16];
-
-	if (e->links[PROC_CONFIG].fd >= 0)
-		ipcsock_send(e->links[PROC_CONFIG].fd, msg,
-			ipc_encode_plain(IPC_CLOSE, msg, sizeof(msg)), &fd, 1);
 }
 
 static void
@@ -125,44 +120,67 @@ close_port(struct engine *e, struct engine_port *p)
 {
 	if (p->sock.fd >= 0) {
 		loop_del_fd(&e->loop, &p->fd);
-		let_config_close(e, p->sock.fd);
-		packet_close(&p->sock);
+		engine_ask_close(e, p->sock.fd);
+		p->sock.fd = -1;
 	}
-	p->asleep = false;
+	p->asked = INSTANT_ZERO;
+	p->asleep = p->readable = false;
+}
+
+bool
+engine_wire_wants(const struct engine *e, uint16_t port, struct ipc_open *out)
+{
+	const struct ha_port *c = &e->conf.ports[port];
+	struct conf_ha ha = {
+		.cluster_id = e->conf.cluster_id, .unique_shared_mac = e->conf.unique_shared_mac};
+
+	if (port >= e->conf.n_ports || !e->conf.enabled || !c->heartbeats ||
+		!e->ports[port].ifindex)
+		return false;
+	*out = (struct ipc_open){.index = c->index,
+		.ifindex = (uint32_t)e->ports[port].ifindex,
+		.ethertype = e->conf.ethertype};
+	conf_shared_mac(&ha, c->index, true, out->group);
+	return true;
 }
 
 static void
 open_port(struct engine *e, uint16_t i)
 {
-	struct engine_port *p = &e->ports[i];
-	struct ha_port *c = &e->conf.ports[i];
-	struct conf_ha ha = {
-		.cluster_id = e->conf.cluster_id, .unique_shared_mac = e->conf.unique_shared_mac};
-	uint8_t group[6];
-
-	close_port(e, p);
-	if (!e->conf.enabled || !c->heartbeats || !p->ifindex)
-		return;
-	conf_shared_mac(&ha, c->index, true, group);
-	if (packet_open(&p->sock, p->ifindex, e->conf.ethertype, group, 0, FRAME_SYNC_HELLO - 1,
-		    ENGINE_RCVBUF))
-		return; /* the NIC went away this very moment: the link watch will tell */
-	p->fd.fn = on_frames;
-	p->fd.arg = p;
-	p->budget = ENGINE_BUDGET;
-	p->looked = e->now;
-	if (loop_add_fd(&e->loop, &p->fd, p->sock.fd, EPOLLIN) < 0)
-		packet_close(&p->sock);
+	close_port(e, &e->ports[i]);
+	engine_ask_open(e, i);
 }
 
+/* Nothing in it can be older than the question for it. */
+void
+engine_wire_adopt(struct engine *e, uint16_t port, const struct packet_sock *sock)
+{
+	struct engine_port *p = &e->ports[port];
+	struct instant asked = p->asked;
+
+	close_port(e, p);
+	p->fd.fn = on_frames;
+	p->fd.arg = p;
+	p->looked = asked.ns ? asked : e->now;
+	if (loop_add_fd(&e->loop, &p->fd, sock->fd, EPOLLIN) < 0)
+		engine_ask_close(e, sock->fd);
+	else
+		p->sock = *sock;
+}
+
+/*
+ * A NIC counts as soon as it is listened to: a node that has a carrier and hears nothing may think
+ * itself alone.
+ */
 void
 engine_wire_tell(struct engine *e, uint16_t i)
 {
 	struct aggregate_count members = engine_members_of(e, i);
+	bool there = e->ports[i].ifindex != 0 && !e->ports[i].asked.ns;
 	struct event ev = {.kind = EV_LINK,
 		.link = {.port = i,
-			.present = e->ports[i].ifindex != 0,
-			.carrier = e->ports[i].carrier,
+			.present = there,
+			.carrier = there && e->ports[i].carrier,
 			.ready = e->conf.ports[i].sync || e->ports[i].tw_up,
 			.members = members.members,
 			.members_up = members.up}};
@@ -179,7 +197,7 @@ nic_changed(struct engine *e, uint16_t i, const struct link_event *ev)
 	p->seen = true;
 	p->carrier = ev->carrier;
 	p->vlan_of = ev->vlan_of;
-	if (p->ifindex != ev->ifindex || p->sock.fd < 0) {
+	if (p->ifindex != ev->ifindex || (p->sock.fd < 0 && !p->asked.ns)) {
 		p->ifindex = ev->ifindex;
 		open_port(e, i);
 	}
@@ -213,10 +231,10 @@ tw_changed(struct engine *e, uint16_t i, int ifindex, bool up)
 
 /* Events are matched by name when they tell of a link, by number when one is gone or was renamed.
  */
-static void
-on_link(void *ctx, const struct link_event *ev)
+void
+engine_wire_link(void *engine, const struct link_event *ev)
 {
-	struct engine *e = ctx;
+	struct engine *e = engine;
 
 	engine_members_link(e, ev);
 	for (uint16_t i = 0; i < e->conf.n_ports; i++) {
@@ -253,42 +271,14 @@ on_link(void *ctx, const struct link_event *ev)
 	}
 }
 
-static void
-on_linkwatch(struct loop_fd *f, uint32_t events)
-{
-	struct engine *e = f->arg;
-
-	(void)events;
-	e->now = loop_now();
-	if (linkwatch_read(&e->linkwatch, on_link, e) < 0)
-		engine_wire_watch(e);
-}
-
-int
-engine_wire_watch(struct engine *e)
-{
-	int r;
-
-	if (e->linkwatch_fd.fd >= 0) {
-		loop_del_fd(&e->loop, &e->linkwatch_fd);
-		linkwatch_close(&e->linkwatch);
-	}
-	r = linkwatch_open(&e->linkwatch);
-	if (r < 0)
-		return r;
-	e->linkwatch_fd.fn = on_linkwatch;
-	e->linkwatch_fd.arg = e;
-	return loop_add_fd(&e->loop, &e->linkwatch_fd, e->linkwatch.fd, EPOLLIN);
-}
-
 void
 engine_wire_init(struct engine *e)
 {
 	for (unsigned i = 0; i < IFACES_MAX; i++)
-		e->ports[i] = (struct engine_port){
-			.engine = e, .sock = {.fd = -1}, .fd = {.fd = -1}, .budget = ENGINE_BUDGET};
-	e->linkwatch_fd.fd = -1;
+		e->ports[i] =
+			(struct engine_port){.engine = e, .sock = {.fd = -1}, .fd = {.fd = -1}};
 	engine_members_init(e);
+	engine_ask_init(e);
 }
 
 static bool
@@ -321,12 +311,16 @@ void
 engine_wire_configure(struct engine *e, const struct ha_conf *old)
 {
 	static struct engine_port before[IFACES_MAX];
+	static bool sync[IFACES_MAX];
 	const struct ha_conf *new = &e->conf;
 	struct conf_ha ha = {
 		.cluster_id = new->cluster_id, .unique_shared_mac = new->unique_shared_mac};
 	bool same_wire = old->enabled == new->enabled && old->ethertype == new->ethertype &&
 			 old->cluster_id == new->cluster_id;
 
+	for (unsigned i = 0; i < new->n_ports; i++)
+		sync[i] = new->ports[i].sync;
+	budget_ports(&e->budget, new->n_ports, sync);
 	memcpy(before, e->ports, sizeof(before));
 	for (uint16_t i = 0; i < IFACES_MAX; i++) {
 		struct engine_port *p = &e->ports[i];
