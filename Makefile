@@ -5,7 +5,7 @@ PREFIX ?= /usr
 PYTEST  = /usr/bin/python3 -B -m pytest -p no:cacheprovider
 SOURCES = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 .DEFAULT_GOAL := build
-.PHONY: build help setup demo test check unit sim fuzz lab bench asan clang cover lint fmt install clean
+.PHONY: build help setup demo test check unit sim sim-soak fuzz lab bench asan clang cover lint fmt install clean
 
 build: $(BUILD)/build.ninja ## build everything into build/
 	@ninja -C $(BUILD) --quiet
@@ -15,7 +15,7 @@ $(BUILD)/build.ninja:
 	@PREFIX=$(PREFIX) scripts/configure gcc $(BUILD)
 
 help: ## this menu
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install the packages that building and testing need
 	@scripts/setup
@@ -34,6 +34,9 @@ unit: build ## unit tests alone; T=NAME for one program
 
 sim: build ## the simulator; SEED=n replays one seed with its trace
 	@$(if $(SEED),$(BUILD)/tests/sim/sim --seed $(SEED) --trace,meson test -C $(BUILD) --print-errorlogs --suite sim)
+
+sim-soak: build ## 20 000 seeds of the simulator, with statistics; SEEDS=a-b for others
+	@$(BUILD)/tests/sim/sim --seeds $(or $(SEEDS),1-20000) --jobs $(or $(JOBS),$(shell nproc))
 
 fuzz: setup ## libFuzzer: T=TARGET (default all), SECS=60 for each
 	@scripts/fuzz '$(T)' '$(or $(SECS),60)'

@@ -330,7 +330,7 @@ safety_stepped(struct world *w, int node)
 	struct machine *m = &w->m[node];
 	int64_t lease = machine_detection_ns(w) * 8 / 10;
 	uint64_t expected =
-		(uint64_t)((w->now - m->life_began) / (m->conf.interval_ms * NS_PER_MS));
+		(uint64_t)((w->now - m->life_began) / (m->least_interval_ms * NS_PER_MS));
 
 	if (lease > w->safety.lease_max_ns)
 		w->safety.lease_max_ns = lease;

@@ -110,6 +110,8 @@ new_configuration(struct world *w, const struct step *s, int node)
 		w->timers_before = before;
 		w->timers_until = w->now + TIMERS_KNOWN_NS;
 		c->interval_ms = (uint32_t)s->value;
+		if (c->interval_ms < w->m[node].least_interval_ms)
+			w->m[node].least_interval_ms = c->interval_ms;
 		c->failover_ms = (uint32_t)s->value2;
 		c->initial_silence_ms = (uint32_t)s->value3;
 	} else {

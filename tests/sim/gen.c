@@ -100,7 +100,7 @@ generate_oddities(struct gen *g)
 
 	if (chance(g, 4))
 		n[pick(g, 0, 1)].type ^= NODE_MASTER ^ NODE_SLAVE;
-	if (chance(g, 0))
+	if (chance(g, 8))
 		n[pick(g, 0, 1)].newer = (unsigned)pick(g, 1, 40);
 	for (int i = 0; i < 2; i++) {
 		if (chance(g, 4))
@@ -117,7 +117,8 @@ generate_monitors(struct gen *g)
 {
 	struct setup *s = &g->p->setup;
 
-	s->probe_ns = span_between(g, NS_PER_MS, 2 * NS_PER_S);
+	/* less than what rank waits for a fault that only probes find */
+	s->probe_ns = span_between(g, NS_PER_MS, 900 * NS_PER_MS);
 	s->n_monitors = chance(g, 60) ? 0 : (unsigned)pick(g, 1, 2);
 	for (unsigned i = 0; i < s->n_monitors; i++) {
 		bool own = chance(g, 50);
@@ -314,7 +315,9 @@ generate_health(struct gen *g, int64_t at, int64_t span)
 		chance(g, 50) ? span : pick(g, 3000, 9000) * NS_PER_MS);
 
 	s->nodes = node;
-	s->value = disk ? pick(g, 0, 4) * 25 : pick(g, 0, g->p->setup.n_monitors - 1);
+	s->value = !disk           ? pick(g, 0, g->p->setup.n_monitors - 1)
+		   : chance(g, 15) ? HEALTH_UNKNOWN
+				   : pick(g, 0, 4) * 25;
 }
 
 /* Operators on both nodes who want something while something else goes on. */
@@ -410,6 +413,23 @@ generate_surroundings(struct gen *g, int64_t at, int64_t span)
 	s->nodes = node;
 }
 
+/* The same thing happens to both nodes: nothing may move. */
+static void
+generate_common_fault(struct gen *g, int64_t at)
+{
+	bool monitor = g->p->setup.n_monitors > 0 && chance(g, 50);
+	enum verb verb = chance(g, 50) ? DO_SWITCH_OFF : monitor ? DO_MONITOR : DO_DISK;
+	struct step *s = add(g, verb, at, span_between(g, 10 * NS_PER_MS, 9 * NS_PER_S));
+
+	if (verb == DO_SWITCH_OFF)
+		s->ports = some_ports(g);
+	else
+		s->nodes = 3;
+	s->value = verb == DO_DISK      ? pick(g, 0, 4) * 20
+		   : verb == DO_MONITOR ? pick(g, 0, g->p->setup.n_monitors - 1)
+					: 0;
+}
+
 static void
 generate_fault(struct gen *g, int64_t at)
 {
@@ -453,6 +473,11 @@ plan_generate(struct plan *p, uint64_t seed)
 	for (unsigned i = 0; i < rounds; i++) {
 		unsigned n = chance(&g, 40) ? 1 : (unsigned)pick(&g, 2, 6);
 
+		if (chance(&g, 10)) {
+			at += 5 * NS_PER_S;
+			generate_common_fault(&g, at);
+			n = 0;
+		}
 		/* within a round most faults meet the one before */
 		for (unsigned j = 0; j < n; j++) {
 			generate_fault(&g, at);

@@ -94,7 +94,7 @@ machine_init(struct world *w, int node)
 		.node = w->plan->setup.node[node].boot_ns, .ppm = w->plan->setup.node[node].ppm};
 	m->wake_at = NEVER;
 	m->barrier_ns = w->plan->setup.barrier_ns;
-	m->disks = HEALTH_UNKNOWN;
+	m->disks = 100;
 	conf_fill(&w->plan->setup, node, &m->conf);
 }
 
@@ -137,6 +137,7 @@ machine_start(struct world *w, int node, bool warm)
 	m->role = ROLE_SILENT;
 	m->term = 0;
 	m->ticks = m->frames_sent = 0;
+	m->least_interval_ms = m->conf.interval_ms;
 	m->slept_at = simclock_at(&m->clock, w->now);
 	for (size_t i = 0; i < sizeof(seed.random); i++)
 		seed.random[i] = (uint8_t)prng_u64(&m->random);
@@ -151,8 +152,7 @@ machine_start(struct world *w, int node, bool warm)
 	m->boot_left = 1 + w->plan->setup.n_ports;
 	machine_configure(w, node);
 	engine_links(w, node);
-	if (w->plan->setup.n_monitors > 0 || m->disks != HEALTH_UNKNOWN)
-		engine_health_changed(w, node);
+	engine_health_changed(w, node);
 	agree_restarted(w);
 	heap_push(&w->heap, w->now + NS_PER_MS, node, HAP_SYNC, m->life);
 	liveness_disturbed(w, liveness_after_start_ns(w, node, warm));

@@ -92,7 +92,7 @@ enum verb {
 	DO_FOREIGN, /* another cluster with our ClusterID and its own key speaks on the ports */
 	DO_GARBAGE, /* damaged, cut and invented frames come in on the ports */
 	DO_OLD,     /* recorded frames come again, also those of earlier processes */
-	DO_DISK,    /* value = health of the disks */
+	DO_DISK,    /* value = health of the disks, HEALTH_UNKNOWN: nobody can tell */
 	DO_MONITOR, /* value = which LinkMonitor is lost */
 	DO_TIMERS, /* a new configuration: value = interval, value2 = failover, value3 = silence, ms
 		    */

@@ -130,7 +130,8 @@ struct machine {
 	bool forced;
 	struct node_status status;
 	uint64_t ticks, frames_sent;
-	int64_t stepped; /* real time of the last step */
+	uint32_t least_interval_ms; /* that this process ever had */
+	int64_t stepped;            /* real time of the last step */
 };
 
 /* Who could read whom, and what was delivered: the checkers' own book-keeping (contact.c). */
