@@ -28,6 +28,7 @@ static const struct {
 	{"engine", "tw-engine", engine_main},
 	{"statesync", "tw-statesync", statesync_main},
 	{"config", "tw-config", config_main},
+	{"probe", "tw-probe", probe_main},
 };
 
 static int

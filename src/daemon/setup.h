@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * How a child process of twinwalld begins: what the supervisor hands to each, and the pages that
- * engine and statesync publish for config to read.
+ * engine, statesync and probe publish for config to read.
  */
 #pragma once
 #include <stdatomic.h>
@@ -28,6 +28,7 @@ struct daemon_opts {
 /* Descriptors in IPC_SETUP, in this order. */
 enum setup_engine { SETUP_ENGINE_GATE_MAP, SETUP_ENGINE_PAGE, SETUP_ENGINE_N };
 enum setup_statesync { SETUP_STATESYNC_PAGE, SETUP_STATESYNC_N };
+enum setup_probe { SETUP_PROBE_ENGINE_PAGE, SETUP_PROBE_PAGE, SETUP_PROBE_N };
 enum setup_config {
 	SETUP_CONFIG_GATE_IN, /* BPF programs, to be attached to each tw-* */
 	SETUP_CONFIG_GATE_OUT,
@@ -35,6 +36,7 @@ enum setup_config {
 	SETUP_CONFIG_ENGINE_PAGE,
 	SETUP_CONFIG_SYNC_PAGE,
 	SETUP_CONFIG_LOG_PAGE,
+	SETUP_CONFIG_HEALTH_PAGE,
 	SETUP_CONFIG_N,
 };
 
@@ -75,6 +77,55 @@ struct sync_page {
 	struct note_ring notes;
 };
 
+/* What the probes of one part of the machine found. */
+struct health_finding {
+	uint8_t value;              /* as in struct health */
+	bool late;                  /* a check does not end: it is not counted */
+	struct instant at;          /* of the newest answer; 0 = none yet */
+	char text[HEALTH_TEXT_MAX]; /* "fan2 of nct6775: 0 rpm, at least 300"; "" = nothing to say
+				     */
+};
+
+enum health_host_state {
+	HOST_NOT_ASKED, /* no address to ask from */
+	HOST_UNSEEN,    /* never answered since the configuration was applied: does not count */
+	HOST_ANSWERS,
+	HOST_LOST,
+};
+
+struct health_host {
+	struct ip_addr addr;
+	enum health_host_state state;
+	uint32_t rtt_us;     /* of the newest answer, 0 = none yet */
+	uint32_t unanswered; /* probes since the newest answer */
+};
+
+struct health_monitor {
+	char name[IFACE_NAME_MAX]; /* of the object, cut; place = bit = place in conf_model.monitors
+				    */
+	bool lost;
+	struct instant changed;     /* when it was lost or came back; 0 = never */
+	struct instant grace_until; /* not lost before */
+	uint8_t n_hosts;
+	struct health_host hosts[MONITOR_HOSTS_MAX];
+};
+
+/* Everything that tw-probe knows; the notes it leaves to its successor, too. */
+struct health_status {
+	struct instant now; /* when it was published: every second, and with every change */
+	struct health health;
+	struct health_finding parts[_HEALTH_MAX];
+	uint64_t probes, answers, refused; /* counters; refused: no answer to a probe of ours */
+	uint16_t n_monitors;
+	struct health_monitor monitors[MONITORS_MAX];
+};
+
+/* Written by tw-probe only. */
+struct health_page {
+	struct seqlock lock;
+	struct health_status status;
+};
+
 /*
  * config: the configuration, its store or the cluster key cannot be used. Every error has been
  * logged and nothing was applied; starting again would not help: the supervisor ends with 1.
@@ -87,5 +138,6 @@ int supervisor_main(const struct daemon_opts *o);
 int engine_main(const struct daemon_opts *o);
 int statesync_main(const struct daemon_opts *o);
 int config_main(const struct daemon_opts *o);
+int probe_main(const struct daemon_opts *o);
 /* twinwalld --check FILE: prints every error, 0 or 1. */
 int check_main(const char *file);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The supervisor: loads the gate once, starts engine, statesync and config, introduces them to each
- * other, starts again what dies, and ends them in order. It holds the gate's page only to shut it
- * when the engine is dead.
+ * The supervisor: loads the gate once, starts engine, statesync, config and probe, introduces them
+ * to each other, starts again what dies, and ends them in order. It holds the gate's page only to
+ * shut it when the engine is dead.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +50,7 @@ struct supervisor {
 	struct loop_timer patience, restart;
 	struct gate_fds gate;
 	volatile struct gate_words *words;
-	int engine_page, sync_page, log_page, lock;
+	int engine_page, sync_page, log_page, health_page, lock;
 	struct log_page *log; /* NULL until it is there */
 	struct child children[_PROC_MAX];
 	enum stage stage;
@@ -63,6 +63,7 @@ static const char *const role_name_of[_PROC_MAX] = {
 	[PROC_ENGINE] = "engine",
 	[PROC_STATESYNC] = "statesync",
 	[PROC_CONFIG] = "config",
+	[PROC_PROBE] = "probe",
 };
 
 static void spawn(struct supervisor *s, enum proc proc);
@@ -121,6 +122,11 @@ send_setup(struct supervisor *s, enum proc proc, int fd)
 		fds[n++] = s->engine_page;
 		fds[n++] = s->sync_page;
 		fds[n++] = s->log_page;
+		fds[n++] = s->health_page;
+		break;
+	case PROC_PROBE:
+		fds[n++] = s->engine_page;
+		fds[n++] = s->health_page;
 		break;
 	case PROC_SUPERVISOR:
 	case _PROC_MAX:
@@ -159,11 +165,19 @@ introduce(struct child *a, struct child *b)
 	close_pair(fds);
 }
 
+/* State sync and probe have nothing to say to each other. */
+static bool
+have_to_talk(enum proc a, enum proc b)
+{
+	return !(a == PROC_PROBE && b == PROC_STATESYNC) &&
+	       !(a == PROC_STATESYNC && b == PROC_PROBE);
+}
+
 static void
 introduce_to_all(struct supervisor *s, enum proc proc)
 {
 	for (enum proc other = PROC_ENGINE; other < _PROC_MAX; other++)
-		if (other != proc)
+		if (other != proc && have_to_talk(proc, other))
 			introduce(&s->children[proc], &s->children[other]);
 }
 
@@ -479,8 +493,10 @@ prepare(struct supervisor *s)
 	s->engine_page = make_page("engine", sizeof(struct engine_page));
 	s->sync_page = make_page("statesync", sizeof(struct sync_page));
 	s->log_page = make_page("log", sizeof(struct log_page));
-	if (s->engine_page < 0 || s->sync_page < 0 || !(s->log = super_log_map(s->log_page)) ||
-		gate_map(s->gate.map, &s->words) < 0 || loop_init(&s->loop) < 0) {
+	s->health_page = make_page("health", sizeof(struct health_page));
+	if (s->engine_page < 0 || s->sync_page < 0 || s->health_page < 0 ||
+		!(s->log = super_log_map(s->log_page)) || gate_map(s->gate.map, &s->words) < 0 ||
+		loop_init(&s->loop) < 0) {
 		super_cannot_start("memory, gate or loop: %s", strerror(errno));
 		return -1;
 	}

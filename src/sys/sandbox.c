@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Confinement of engine and statesync. */
+/* Confinement of engine, statesync, probe and its workers. */
 #include <cap-ng.h>
 #include <errno.h>
 #include <sched.h>
@@ -8,14 +8,32 @@
 #include <sys/mman.h>
 #include "sys/sandbox.h"
 
+#define CAPS_MAX 8
+
+int
+sandbox_caps_only(const int *caps, size_t n)
+{
+	bool have[CAPS_MAX] = {false};
+
+	if (n > CAPS_MAX || capng_get_caps_process())
+		return -EINVAL;
+	for (size_t i = 0; i < n; i++)
+		have[i] = capng_have_capability(CAPNG_PERMITTED, (unsigned)caps[i]);
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (size_t i = 0; i < n; i++)
+		if (have[i] && capng_update(CAPNG_ADD,
+				       CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
+				       (unsigned)caps[i]))
+			return -EPERM;
+	return capng_apply(CAPNG_SELECT_BOTH) ? -EPERM : 0;
+}
+
 int
 sandbox_caps(void)
 {
-	capng_clear(CAPNG_SELECT_BOTH);
-	if (capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
-		    CAP_NET_ADMIN, CAP_NET_RAW, -1))
-		return -EPERM;
-	return capng_apply(CAPNG_SELECT_BOTH) ? -EPERM : 0;
+	static const int caps[] = {CAP_NET_ADMIN, CAP_NET_RAW};
+
+	return sandbox_caps_only(caps, 2);
 }
 
 /* What both need: sockets, event loop, memory, the end. */
@@ -71,6 +89,51 @@ static const int statesync_only[] = {
 	SCMP_SYS(ioctl),
 };
 
+static const int probe_only[] = {
+	SCMP_SYS(ioctl),
+};
+
+static const int reader[] = {
+	SCMP_SYS(openat),
+	SCMP_SYS(access),
+	SCMP_SYS(faccessat),
+	SCMP_SYS(faccessat2),
+	SCMP_SYS(read),
+	SCMP_SYS(write),
+	SCMP_SYS(close),
+	SCMP_SYS(lseek),
+	SCMP_SYS(fstat),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(getdents64),
+	SCMP_SYS(fcntl),
+	SCMP_SYS(sendmsg),
+	SCMP_SYS(brk),
+	SCMP_SYS(mmap),
+	SCMP_SYS(munmap),
+	SCMP_SYS(mremap),
+	SCMP_SYS(madvise),
+	SCMP_SYS(futex),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(getpid),
+	SCMP_SYS(gettid),
+	SCMP_SYS(tgkill),
+	SCMP_SYS(getrandom),
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+	SCMP_SYS(restart_syscall),
+};
+
+static const int writer_only[] = {
+	SCMP_SYS(statfs),
+	SCMP_SYS(fstatfs),
+	SCMP_SYS(fsync),
+	SCMP_SYS(unlink),
+	SCMP_SYS(unlinkat),
+};
+
+#define ALLOW(ctx, list) allow(ctx, list, sizeof(list) / sizeof((list)[0]))
+
 static int
 allow(scmp_filter_ctx ctx, const int *calls, size_t n)
 {
@@ -91,9 +154,16 @@ sandbox_syscalls(enum sandbox_kind kind)
 
 	if (!ctx)
 		return -ENOMEM;
-	r = allow(ctx, common, sizeof(common) / sizeof(common[0]));
+	if (kind == SANDBOX_READER || kind == SANDBOX_WRITER)
+		r = ALLOW(ctx, reader);
+	else
+		r = ALLOW(ctx, common);
 	if (!r && kind == SANDBOX_STATESYNC)
-		r = allow(ctx, statesync_only, sizeof(statesync_only) / sizeof(statesync_only[0]));
+		r = ALLOW(ctx, statesync_only);
+	if (!r && kind == SANDBOX_PROBE)
+		r = ALLOW(ctx, probe_only);
+	if (!r && kind == SANDBOX_WRITER)
+		r = ALLOW(ctx, writer_only);
 	if (!r)
 		r = seccomp_load(ctx);
 	seccomp_release(ctx);

@@ -32,6 +32,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	TRY(shutdown, struct ipc_shutdown);
 	TRY(ha_conf, struct ha_conf);
 	TRY(health, struct health);
+	TRY(probe_conf, struct probe_conf);
+	TRY(finding, struct finding);
 	TRY(command, struct ipc_command);
 	TRY(reply, struct ipc_reply);
 	TRY(sync_conf, struct ipc_sync_conf);

@@ -48,9 +48,8 @@ static const struct row ha_rows[] = {
 	{BASE "set EthernetInterface sync PrivateIP=localhost\n", ""},
 	{BASE "set EthernetInterface sync Heartbeats=No\n", "always carries heartbeats"},
 	{BASE "set HighAvailability TPMQualityIncluded=1 LACPMembersHaveWeight=0 SyncAfter=3\n",
-		"7:41: warning: HighAvailability, TPMQualityIncluded: is stored, but has no effect "
-		"in this version\n7:77: warning: HighAvailability, SyncAfter: is stored, but has "
-		"no"},
+		"7:77: warning: HighAvailability, SyncAfter: is stored, but has no effect in this "
+		"version"},
 	{BASE "set HighAvailability SyncAfter=0 TPMQualityIncluded=No ReconfFailoverTime=\n", ""},
 	{BASE "set Settings MaxConnections=1024\n",
 		"7:29: warning: Settings, MaxConnections: is stored, but has no effect"},

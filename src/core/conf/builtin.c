@@ -271,6 +271,7 @@ builtin_is_name(enum schema_space space, const char *name)
 	case SPACE_NONE:
 	case SPACE_ROUTE:
 	case SPACE_RULE:
+	case SPACE_MONITOR:
 	case SPACE_MGMT:
 		return false;
 	}

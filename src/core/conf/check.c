@@ -260,6 +260,7 @@ conf_check(struct arena *a, struct conf_candidate *cand, struct conf_errors *err
 	check_services(&c);
 	check_routes(&c);
 	check_rules(&c);
+	check_monitors(&c);
 	check_mgmt(&c);
 	report_gone(&c);
 	if (errors_count(errors))

@@ -125,4 +125,5 @@ void check_conflicts(struct check *c); /* check-conflict.c: addresses of all int
 void check_services(struct check *c);  /* check-service.c: every service */
 void check_routes(struct check *c);    /* check-route.c */
 void check_rules(struct check *c);     /* check-rule.c */
+void check_monitors(struct check *c);  /* check-monitor.c */
 void check_mgmt(struct check *c);      /* check-mgmt.c */

@@ -118,6 +118,25 @@ struct conf_mgmt {
 	unsigned access; /* enum mgmt_access bits */
 };
 
+#define MONITOR_WEIGHT 100 /* of a LinkMonitor with neither Interface nor Weight */
+
+struct conf_monitor_host {
+	struct ip_addr addr;
+	const struct conf_iface *iface; /* it is asked through this one */
+	bool on_link;                   /* no router in between */
+};
+
+/* A LinkMonitor; place = its bit in struct health. */
+struct conf_monitor {
+	const char *name;
+	const struct conf_iface *iface; /* is lost with it; NULL: it counts by itself */
+	uint16_t weight;                /* without iface: its own, 0 = never counts */
+	uint16_t max_loss;
+	uint32_t ping_ms, grace_s;
+	const struct conf_monitor_host *hosts; /* 1…MONITOR_HOSTS_MAX */
+	size_t n_hosts;
+};
+
 struct conf_settings {
 	uint32_t validation_timeout_s;
 	uint32_t max_connections; /* 0 = automatic */
@@ -135,6 +154,8 @@ struct conf_model {
 	size_t n_routes;
 	const struct conf_rule *rules; /* in order of evaluation */
 	size_t n_rules;
+	const struct conf_monitor *monitors; /* 0…MONITORS_MAX */
+	size_t n_monitors;
 	const struct conf_mgmt *mgmt;
 	size_t n_mgmt;
 	uint8_t hash[32]; /* BLAKE2b over the canonical text of everything both nodes share */

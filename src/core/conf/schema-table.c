@@ -5,6 +5,7 @@
  */
 #include "core/conf/schema.h"
 #include "core/limits.h"
+#include "core/quality/monitor.h"
 
 static const char *const words_node[] = {"Master", "Slave", NULL};
 static const char *const words_profile[] = {"Normal", "Fast", "Wan", NULL};
@@ -119,7 +120,7 @@ static const struct schema_prop props_ha[] = {
 	BOOL("FailoverMembersHaveWeight", "No",
 		"Lower the quality when one member of a redundancy aggregate (active-backup) is "
 		"lost, not only when all are."),
-	STORED_BOOL("TPMQualityIncluded", "No", "Count the state of the TPM in the quality."),
+	BOOL("TPMQualityIncluded", "No", "Count the state of the TPM in the quality."),
 	COMMENTS,
 };
 
@@ -391,6 +392,34 @@ static const struct schema_prop props_rule[] = {
 	COMMENTS,
 };
 
+static const struct schema_prop props_monitor[] = {
+	{.name = "Addresses",
+		.kind = KIND_ADDRESS,
+		.list = true,
+		.list_max = MONITOR_HOSTS_MAX,
+		.required = true,
+		.forms = FORM_HOST,
+		.families = FAMILY_BOTH,
+		.refs = REF(IP4) | REF(IP6),
+		.help = "Hosts that are asked all the time; the monitor is lost when more than "
+			"half of those that have ever answered no longer do."},
+	{.name = "Interface",
+		.kind = KIND_REF,
+		.refs = REF(IFACE),
+		.help = "The interface to ask through, which counts as lost together with the "
+			"monitor; not set: the one that leads to each host."},
+	INT("MaxLoss", 1, MONITOR_LOSS_MAX, "probes", "7",
+		"Unanswered probes in a row after which a host is lost."),
+	INT("PingInterval", MONITOR_PING_MIN_MS, MONITOR_PING_MAX_MS, "ms", "250",
+		"Time between two probes of a host."),
+	INT("InitGracePeriod", 0, MONITOR_GRACE_MAX_S, "s", "45",
+		"After a start or a change of the configuration nothing is lost for this long."),
+	INT("Weight", 0, 9999, NULL, NULL,
+		"Makes the monitor an entry of its own beside the interfaces; not set: it counts "
+		"as its Interface, or 100 without one."),
+	COMMENTS,
+};
+
 static const struct schema_prop props_mgmt[] = {
 	{.name = "Interface",
 		.kind = KIND_REF,
@@ -445,6 +474,8 @@ const struct schema_type schema_types[_TYPE_MAX] = {
 	[TYPE_RULE] = {"IPRule", NAMED(SPACE_RULE), PROPS(props_rule),
 		.help = "What may pass; the first match decides, without a match the packet is "
 			"dropped."},
+	[TYPE_MONITOR] = {"LinkMonitor", NAMED(SPACE_MONITOR), PROPS(props_monitor),
+		.help = "Hosts whose silence tells that a link leads nowhere."},
 	[TYPE_MGMT] = {"RemoteManagement", NAMED(SPACE_MGMT), PROPS(props_mgmt),
 		.help = "Who may manage the nodes, and where."},
 };

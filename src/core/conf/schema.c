@@ -92,6 +92,8 @@ schema_space_text(enum schema_space s)
 		return "route";
 	case SPACE_RULE:
 		return "rule";
+	case SPACE_MONITOR:
+		return "link monitor";
 	case SPACE_MGMT:
 		return "management access";
 	}

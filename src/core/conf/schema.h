@@ -18,6 +18,7 @@ enum schema_space {
 	SPACE_SERVICE,
 	SPACE_ROUTE,
 	SPACE_RULE,
+	SPACE_MONITOR,
 	SPACE_MGMT,
 };
 
@@ -38,6 +39,7 @@ enum schema_id {
 	TYPE_SERVICE_GROUP,
 	TYPE_ROUTE,
 	TYPE_RULE,
+	TYPE_MONITOR,
 	TYPE_MGMT,
 	_TYPE_MAX,
 };

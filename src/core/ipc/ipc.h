@@ -7,12 +7,13 @@
  */
 #pragma once
 #include "core/node/event.h"
+#include "core/quality/monitor.h"
 
 #define IPC_VERSION 1
 #define IPC_MSG_MAX 32768
 #define IPC_FDS_MAX 8
 
-enum proc { PROC_SUPERVISOR, PROC_ENGINE, PROC_STATESYNC, PROC_CONFIG, _PROC_MAX };
+enum proc { PROC_SUPERVISOR, PROC_ENGINE, PROC_STATESYNC, PROC_CONFIG, PROC_PROBE, _PROC_MAX };
 
 enum ipc_type {
 	IPC_SETUP =
@@ -29,6 +30,8 @@ enum ipc_type {
 	IPC_SYNC_PART,   /* engine → statesync: struct ipc_sync_part */
 	IPC_SYNC_REPORT, /* statesync → engine: struct sync_report */
 	IPC_ADDRESSES,   /* config → engine, before IPC_HA_CONF: what to announce */
+	IPC_PROBE_CONF,  /* config → probe: struct probe_conf */
+	IPC_FINDING,     /* within probe: struct finding */
 	IPC_HEALTH,      /* probe → engine: struct health */
 	/* What may wait in the kernel is not the engine's to do: */
 	IPC_CLOSE,  /* engine → config: close the descriptor beside it */
@@ -44,6 +47,14 @@ struct ipc_link {
 
 struct ipc_shutdown {
 	uint32_t seconds;
+};
+
+/* What one check of this machine found. */
+struct finding {
+	enum health_part part;
+	uint8_t value; /* as in struct health */
+	bool late;     /* the check does not end */
+	char text[HEALTH_TEXT_MAX];
 };
 
 struct ipc_command {
@@ -130,6 +141,8 @@ size_t ipc_encode_sync_conf(const struct ipc_sync_conf *m, uint8_t *buf, size_t 
 size_t ipc_encode_sync_part(const struct ipc_sync_part *m, uint8_t *buf, size_t size);
 size_t ipc_encode_sync_report(const struct sync_report *m, uint8_t *buf, size_t size);
 size_t ipc_encode_health(const struct health *m, uint8_t *buf, size_t size);
+size_t ipc_encode_finding(const struct finding *m, uint8_t *buf, size_t size);
+size_t ipc_encode_probe_conf(const struct probe_conf *m, uint8_t *buf, size_t size);
 size_t ipc_encode_addresses(const struct ipc_addresses *m, uint8_t *buf, size_t size);
 /* type: IPC_OPEN or IPC_OPENED; the decoder takes both. */
 size_t ipc_encode_open(enum ipc_type type, const struct ipc_open *m, uint8_t *buf, size_t size);
@@ -144,6 +157,8 @@ bool ipc_decode_sync_conf(const uint8_t *msg, size_t len, struct ipc_sync_conf *
 bool ipc_decode_sync_part(const uint8_t *msg, size_t len, struct ipc_sync_part *out);
 bool ipc_decode_sync_report(const uint8_t *msg, size_t len, struct sync_report *out);
 bool ipc_decode_health(const uint8_t *msg, size_t len, struct health *out);
+bool ipc_decode_finding(const uint8_t *msg, size_t len, struct finding *out);
+bool ipc_decode_probe_conf(const uint8_t *msg, size_t len, struct probe_conf *out);
 bool ipc_decode_addresses(const uint8_t *msg, size_t len, struct ipc_addresses *out);
 bool ipc_decode_open(const uint8_t *msg, size_t len, struct ipc_open *out);
 bool ipc_decode_links(const uint8_t *msg, size_t len, struct ipc_links *out);

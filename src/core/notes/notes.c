@@ -65,7 +65,8 @@ proc_name(int64_t p)
 	static const char *const names[_PROC_MAX] = {[PROC_SUPERVISOR] = "twinwalld",
 		[PROC_ENGINE] = "tw-engine",
 		[PROC_STATESYNC] = "tw-statesync",
-		[PROC_CONFIG] = "tw-config"};
+		[PROC_CONFIG] = "tw-config",
+		[PROC_PROBE] = "tw-probe"};
 
 	return p >= 0 && p < _PROC_MAX && names[p] ? names[p] : "?";
 }

@@ -119,7 +119,8 @@ config_open(struct config *c, const int *fds)
 		return r;
 	}
 	links_init(c, SETUP_FD);
-	r = pages_open(c, fds[SETUP_CONFIG_ENGINE_PAGE], fds[SETUP_CONFIG_SYNC_PAGE]);
+	r = pages_open(c, fds[SETUP_CONFIG_ENGINE_PAGE], fds[SETUP_CONFIG_SYNC_PAGE],
+		fds[SETUP_CONFIG_HEALTH_PAGE]);
 	if (r < 0) {
 		eventlog_add(&c->log, NOTE_CONFIG_FAILED, ARG("status pages"), ARG(strerror(-r)));
 		return r;

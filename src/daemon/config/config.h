@@ -36,11 +36,12 @@ struct revision {
 int revision_load(struct revision *rev, const struct store *store, const struct daemon_opts *o,
 	struct eventlog *log);
 void revision_fini(struct revision *rev);
-/* hand.c: what engine and state sync are told of a configuration. */
+/* hand.c: what engine, state sync and probe are told of a configuration. */
 void hand_ha_conf(struct ha_conf *out, const struct revision *rev, const uint8_t *key);
 /* What the engine announces: every address on a tw-*, as the plan has it. */
 void hand_addresses(struct ipc_addresses *out, const struct revision *rev);
 void hand_sync_conf(struct ipc_sync_conf *out, const struct revision *rev, const uint8_t *key);
+void hand_probe_conf(struct probe_conf *out, const struct conf_model *m);
 
 struct config;
 
@@ -73,9 +74,9 @@ void apply_start(struct config *c);
 void apply_remove(struct config *c);
 void apply_close(struct config *c);
 
-/* Sockets to supervisor, engine and state sync. */
+/* Sockets to the other processes. */
 struct links {
-	struct loop_fd peer[_PROC_MAX]; /* supervisor, engine, statesync; fd -1 = not there */
+	struct loop_fd peer[_PROC_MAX]; /* fd -1 = not there */
 	bool owed[_PROC_MAX];           /* has not been told the present configuration yet */
 	struct loop_timer retry;
 	uint32_t next_id;
@@ -84,7 +85,7 @@ struct links {
 /* links.c */
 void links_init(struct config *c, int supervisor_fd);
 void links_fini(struct config *c);
-/* Tells engine and state sync the configuration in force, now or as soon as they are there. */
+/* Tells the others the configuration in force, now or as soon as they are there. */
 void links_tell_conf(struct config *c);
 /* IPC_READY. */
 int links_tell_ready(struct config *c);
@@ -95,14 +96,15 @@ int links_command(struct config *c, enum command cmd, uint32_t *id);
 /* serve.c: IPC_OPEN and IPC_LOOK. */
 void serve_engine(struct config *c, const uint8_t *msg, size_t len);
 
-/* Shared memory of engine and state sync, read only. */
+/* Shared memory of engine, state sync and probe, read only. */
 struct pages {
 	struct engine_page *engine;
 	struct sync_page *sync;
+	struct health_page *health;
 };
 
 /* pages.c: 0 or -errno. */
-int pages_open(struct config *c, int engine_fd, int sync_fd);
+int pages_open(struct config *c, int engine_fd, int sync_fd, int health_fd);
 void pages_close(struct config *c);
 /*
  * A consistent copy, with position and lease_until as the gate is now, whatever the engine said of
@@ -110,6 +112,8 @@ void pages_close(struct config *c);
  */
 bool pages_node_status(const struct config *c, struct node_status *out);
 bool pages_sync_status(const struct config *c, struct sync_status *out);
+/* What the probes know; as of out->now, which is older than a second when tw-probe does not run. */
+bool pages_health_status(const struct config *c, struct health_status *out);
 /* The gate has closed by itself under a role that would hold it open. */
 bool pages_lease_lapsed(const struct node_status *s);
 /* The engine does not answer: it has not published for long, or left a lapsed lease alone. */

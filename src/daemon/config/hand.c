@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What of a configuration goes to engine and state sync: fixed-size structs for ipc.h. */
+/* What of a configuration goes to engine, state sync and probe: fixed-size structs for ipc.h. */
+#include <stdio.h>
 #include <string.h>
 #include "daemon/config/config.h"
 
@@ -14,6 +15,20 @@ hand_port(struct ha_conf *out, const struct conf_iface *f, enum node_type self)
 	p->weight = f->weight;
 	p->sync = f->sync;
 	p->heartbeats = f->heartbeats;
+}
+
+static void
+hand_monitors(struct ha_conf *out, const struct conf_model *m)
+{
+	for (size_t i = 0; i < m->n_monitors; i++) {
+		const struct conf_monitor *from = &m->monitors[i];
+		struct ha_monitor *to = &out->monitors[out->n_monitors++];
+
+		snprintf(to->name, sizeof(to->name), "%.*s", IFACE_NAME_MAX - 1, from->name);
+		to->index = from->iface ? from->iface->index : 0;
+		to->weight = from->weight;
+		to->ping_ms = from->ping_ms;
+	}
 }
 
 void
@@ -42,6 +57,7 @@ hand_ha_conf(struct ha_conf *out, const struct revision *rev, const uint8_t *key
 		for (size_t i = 0; i < m->n_ifaces; i++)
 			if (m->ifaces[i].sync == (sync == 1))
 				hand_port(out, &m->ifaces[i], ha->node_type);
+	hand_monitors(out, m);
 }
 
 /* More addresses than there is room for are left out: their flows are carried needlessly, no more.
@@ -117,5 +133,60 @@ hand_addresses(struct ipc_addresses *out, const struct revision *rev)
 			continue;
 		out->a[out->n].index = f->index;
 		out->a[out->n++].addr = plan->addrs[i].prefix.addr;
+	}
+}
+
+static struct ip_addr
+hand_shared(const struct conf_iface *f, uint8_t family)
+{
+	for (size_t i = 0; i < f->n_shared; i++)
+		if (f->shared[i].addr.family == family)
+			return f->shared[i].addr;
+	return (struct ip_addr){0};
+}
+
+/* The place of an interface among those that monitors ask through. */
+static uint8_t
+hand_probe_port(struct probe_conf *out, const struct conf_iface *f, enum node_type self)
+{
+	struct probe_port *p;
+	uint8_t i = 0;
+
+	while (i < out->n_ports && strcmp(out->ports[i].name, f->name) != 0)
+		i++;
+	if (i < out->n_ports)
+		return i;
+	p = &out->ports[out->n_ports++];
+	strncpy(p->name, f->name, sizeof(p->name) - 1);
+	strncpy(p->dev, f->dev[self], sizeof(p->dev) - 1);
+	if (f->has_private4)
+		p->own[0] = f->private4[self].addr;
+	if (f->has_private6)
+		p->own[1] = f->private6[self].addr;
+	p->shared[0] = hand_shared(f, 4);
+	p->shared[1] = hand_shared(f, 6);
+	return i;
+}
+
+void
+hand_probe_conf(struct probe_conf *out, const struct conf_model *m)
+{
+	memset(out, 0, sizeof(*out));
+	out->tpm = m->ha.tpm_included;
+	for (size_t i = 0; i < m->n_monitors; i++) {
+		const struct conf_monitor *from = &m->monitors[i];
+		struct probe_monitor *to = &out->monitors[out->n_monitors++];
+
+		snprintf(to->name, sizeof(to->name), "%.*s", IFACE_NAME_MAX - 1, from->name);
+		to->max_loss = from->max_loss;
+		to->ping_ms = from->ping_ms;
+		to->grace_ms = from->grace_s * 1000;
+		for (size_t h = 0; h < from->n_hosts; h++) {
+			struct probe_host *host = &to->hosts[to->n_hosts++];
+
+			host->addr = from->hosts[h].addr;
+			host->on_link = from->hosts[h].on_link;
+			host->port = hand_probe_port(out, from->hosts[h].iface, m->ha.node_type);
+		}
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Messages to and from the other processes. Sockets to engine and state sync come from the
+ * Messages to and from the other processes. Sockets to the others come from the
  * supervisor and are replaced whenever one of them is restarted; each new one is owed the present
  * configuration. Nothing here waits: what cannot be sent now is sent again a little later.
  */
@@ -54,6 +54,27 @@ links_send_addresses(struct config *c)
 	return len ? ipcsock_send(c->links.peer[PROC_ENGINE].fd, buf, len, NULL, 0) : -EMSGSIZE;
 }
 
+static size_t
+links_encode_conf(struct config *c, enum proc p, uint8_t *buf, size_t size)
+{
+	static struct probe_conf probe;
+
+	switch (p) {
+	case PROC_ENGINE:
+		return ipc_encode_ha_conf(&c->rev.ha, buf, size);
+	case PROC_STATESYNC:
+		return ipc_encode_sync_conf(&c->rev.sync, buf, size);
+	case PROC_PROBE:
+		hand_probe_conf(&probe, c->rev.model);
+		return ipc_encode_probe_conf(&probe, buf, size);
+	case PROC_SUPERVISOR:
+	case PROC_CONFIG:
+	case _PROC_MAX:
+		break;
+	}
+	return 0;
+}
+
 /* 0 = sent, -EAGAIN = later, other -errno = the socket is useless until a new one comes. */
 static int
 links_send_conf(struct config *c, enum proc p)
@@ -66,8 +87,7 @@ links_send_conf(struct config *c, enum proc p)
 		return -ENOTCONN;
 	if (p == PROC_ENGINE)
 		r = links_send_addresses(c);
-	len = p == PROC_ENGINE ? ipc_encode_ha_conf(&c->rev.ha, buf, sizeof(buf))
-			       : ipc_encode_sync_conf(&c->rev.sync, buf, sizeof(buf));
+	len = links_encode_conf(c, p, buf, sizeof(buf));
 	if (r == 0)
 		r = len ? ipcsock_send(c->links.peer[p].fd, buf, len, NULL, 0) : -EMSGSIZE;
 	sodium_memzero(buf, sizeof(buf));
@@ -81,7 +101,7 @@ links_send_conf(struct config *c, enum proc p)
 static void
 links_pay(struct config *c)
 {
-	static const enum proc owed[] = {PROC_ENGINE, PROC_STATESYNC};
+	static const enum proc owed[] = {PROC_ENGINE, PROC_STATESYNC, PROC_PROBE};
 	bool later = false;
 
 	if (!c->in_force)
@@ -114,7 +134,7 @@ links_from_supervisor(struct config *c, int type, const uint8_t *msg, size_t len
 	if (type == IPC_STOP) {
 		config_stop(c);
 	} else if (type == IPC_LINK && ipc_decode_link(msg, len, &link) && fd >= 0 &&
-		   (link.proc == PROC_ENGINE || link.proc == PROC_STATESYNC)) {
+		   link.proc != PROC_SUPERVISOR && link.proc != PROC_CONFIG) {
 		int r = links_open(c, link.proc, fd);
 
 		if (r < 0) {
@@ -211,6 +231,7 @@ links_tell_conf(struct config *c)
 {
 	c->links.owed[PROC_ENGINE] = true;
 	c->links.owed[PROC_STATESYNC] = true;
+	c->links.owed[PROC_PROBE] = true;
 	links_pay(c);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The status that engine and state sync publish in shared memory, by seqlock. The writers never
- * wait for us and may be restarted meanwhile. Their events: notes.c.
+ * The status that engine, state sync and probe publish in shared memory, by seqlock. The writers
+ * never wait for us and may be restarted meanwhile. Their events: notes.c.
  */
 #include <errno.h>
 #include <string.h>
@@ -32,7 +32,7 @@ page_map(int fd, size_t size, void **out)
 }
 
 int
-pages_open(struct config *c, int engine_fd, int sync_fd)
+pages_open(struct config *c, int engine_fd, int sync_fd, int health_fd)
 {
 	void *p;
 	int r = page_map(engine_fd, sizeof(struct engine_page), &p);
@@ -44,6 +44,10 @@ pages_open(struct config *c, int engine_fd, int sync_fd)
 	if (r < 0)
 		return r;
 	c->pages.sync = p;
+	r = page_map(health_fd, sizeof(struct health_page), &p);
+	if (r < 0)
+		return r;
+	c->pages.health = p;
 	return 0;
 }
 
@@ -54,7 +58,10 @@ pages_close(struct config *c)
 		munmap(c->pages.engine, sizeof(struct engine_page));
 	if (c->pages.sync)
 		munmap(c->pages.sync, sizeof(struct sync_page));
+	if (c->pages.health)
+		munmap(c->pages.health, sizeof(struct health_page));
 	c->pages.engine = NULL;
+	c->pages.health = NULL;
 	c->pages.sync = NULL;
 }
 
@@ -89,6 +96,16 @@ bool
 pages_sync_status(const struct config *c, struct sync_status *out)
 {
 	struct sync_page *page = c->pages.sync;
+
+	memset(out, 0, sizeof(*out));
+	return atomic_load_explicit(&page->lock.seq, memory_order_relaxed) != 0 &&
+	       seqlock_read(&page->lock, &page->status, out, sizeof(*out));
+}
+
+bool
+pages_health_status(const struct config *c, struct health_status *out)
+{
+	struct health_page *page = c->pages.health;
 
 	memset(out, 0, sizeof(*out));
 	return atomic_load_explicit(&page->lock.seq, memory_order_relaxed) != 0 &&

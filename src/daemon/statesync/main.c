@@ -13,7 +13,6 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "daemon/statesync/statesync.h"
-#include "sys/ipcsock.h"
 #include "sys/sandbox.h"
 
 #define CHECK_NS   (250 * NS_PER_MS)
@@ -265,74 +264,38 @@ take_part(struct statesync *s, const uint8_t *msg, size_t len, struct instant no
 }
 
 static void
-on_peer(struct loop_fd *f, uint32_t events)
+on_message(void *arg, enum proc from, const uint8_t *msg, size_t len, int fd)
 {
-	static uint8_t msg[IPC_MSG_MAX];
-	struct statesync *s = f->arg;
-	int n;
+	struct statesync *s = arg;
 
-	(void)events;
-	n = ipcsock_recv(f->fd, msg, sizeof(msg), NULL, NULL);
-	if (n == -EAGAIN)
-		return;
-	if (n <= 0) { /* that process ended; the supervisor brings a new link */
-		int fd = f->fd;
-
-		loop_del_fd(&s->loop, f);
-		close(fd);
-		return;
-	}
-	switch (ipc_type(msg, (size_t)n)) {
+	(void)from;
+	if (fd >= 0)
+		close(fd); /* nobody sends us one */
+	switch (ipc_type(msg, len)) {
 	case IPC_SYNC_CONF:
-		take_conf(s, msg, (size_t)n);
+		take_conf(s, msg, len);
 		break;
 	case IPC_SYNC_PART:
-		take_part(s, msg, (size_t)n, loop_now());
+		take_part(s, msg, len, loop_now());
 		break;
 	}
-	sodium_memzero(msg, (size_t)n);
 }
 
 static void
-take_link(struct statesync *s, enum proc proc, int fd)
+on_link(void *arg, enum proc who)
 {
-	struct loop_fd *f = &s->peers[proc];
+	struct statesync *s = arg;
 
-	if (f->fd >= 0) {
-		int old = f->fd;
-
-		loop_del_fd(&s->loop, f);
-		close(old);
-	}
-	f->fn = on_peer;
-	f->arg = s;
-	if (loop_add_fd(&s->loop, f, fd, EPOLLIN) < 0)
-		close(fd);
-	if (proc == PROC_ENGINE)
+	if (who == PROC_ENGINE)
 		s->tell = true;
 }
 
 static void
-on_supervisor(struct loop_fd *f, uint32_t events)
+on_stop(void *arg)
 {
-	struct statesync *s = f->arg;
-	struct ipc_link link;
-	uint8_t msg[256];
-	size_t n_fds = 1;
-	int fd = -1, n;
+	struct statesync *s = arg;
 
-	(void)events;
-	n = ipcsock_recv(f->fd, msg, sizeof(msg), &fd, &n_fds);
-	if (n == -EAGAIN)
-		return;
-	if (n <= 0) {
-		loop_stop(&s->loop, 1);
-		return;
-	}
-	if (ipc_decode_link(msg, (size_t)n, &link) && n_fds == 1)
-		take_link(s, link.proc, fd);
-	else if (ipc_type(msg, (size_t)n) == IPC_STOP)
-		loop_stop(&s->loop, 0);
+	loop_stop(&s->loop, 0);
 }
 
 static void
@@ -345,15 +308,10 @@ on_timer(struct loop_timer *t, struct instant now)
 static int
 receive_setup(struct statesync *s)
 {
-	int fds[SETUP_STATESYNC_N], n;
-	size_t n_fds = SETUP_STATESYNC_N;
-	uint8_t msg[64];
+	int fds[SETUP_STATESYNC_N], r = child_setup(fds, SETUP_STATESYNC_N);
 
-	n = ipcsock_recv(SETUP_FD, msg, sizeof(msg), fds, &n_fds);
-	if (n < 0)
-		return n;
-	if (ipc_type(msg, (size_t)n) != IPC_SETUP || n_fds != SETUP_STATESYNC_N)
-		return -EPROTO;
+	if (r < 0)
+		return r;
 	s->page = mmap(NULL, sizeof(*s->page), PROT_READ | PROT_WRITE, MAP_SHARED,
 		fds[SETUP_STATESYNC_PAGE], 0);
 	close(fds[SETUP_STATESYNC_PAGE]);
@@ -365,6 +323,7 @@ receive_setup(struct statesync *s)
 static int
 prepare(struct statesync *s)
 {
+	static const struct child_calls calls = {on_message, on_link, on_stop};
 	int r = sodium_init() < 0 ? -EIO : receive_setup(s);
 
 	if (!r)
@@ -384,11 +343,9 @@ prepare(struct statesync *s)
 	feed_init(s);
 	keep_init(s);
 	s->timer.fn = on_timer;
-	s->super.fn = on_supervisor;
-	s->super.arg = s;
 	s->loop.after = after_round;
 	s->loop.after_arg = s;
-	return loop_add_fd(&s->loop, &s->super, SETUP_FD, EPOLLIN);
+	return child_open(&s->links, &s->loop, &calls, s);
 }
 
 static void
@@ -414,9 +371,6 @@ statesync_main(const struct daemon_opts *o)
 	int r;
 
 	(void)o;
-	s->super.fd = -1;
-	for (unsigned i = 0; i < _PROC_MAX; i++)
-		s->peers[i].fd = -1;
 	link_init(&s->link, &s->loop);
 	r = prepare(s);
 	if (r < 0) {

@@ -13,7 +13,7 @@
 #include "core/sync/duty.h"
 #include "core/sync/recent.h"
 #include "core/sync/stream.h"
-#include "daemon/setup.h"
+#include "daemon/child.h"
 #include "sys/ctnl.h"
 #include "sys/loop.h"
 #include "sys/packet.h"
@@ -177,7 +177,7 @@ struct trouble {
 
 struct statesync {
 	struct loop loop;
-	struct loop_fd super, peers[_PROC_MAX];
+	struct child_links links; /* to supervisor, engine, config */
 	struct loop_timer timer;
 	struct sync_page *page;
 	struct ipc_sync_conf conf;

@@ -75,10 +75,10 @@ status_tell(struct statesync *s, struct instant now)
 		s->tell = true;
 		status_publish(s, true, now);
 	}
-	if (!s->tell || s->peers[PROC_ENGINE].fd < 0)
+	if (!s->tell || s->links.peer[PROC_ENGINE].fd < 0)
 		return;
 	len = ipc_encode_sync_report(&r, msg, sizeof(msg));
-	if (ipcsock_send(s->peers[PROC_ENGINE].fd, msg, len, NULL, 0) == 0) {
+	if (ipcsock_send(s->links.peer[PROC_ENGINE].fd, msg, len, NULL, 0) == 0) {
 		s->told = r;
 		s->tell = false;
 	}
