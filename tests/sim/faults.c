@@ -136,6 +136,47 @@ give_command(struct world *w, const struct step *s, int node)
 	engine_tell(w, node, &ev);
 }
 
+/* What a step does to what surrounds its engine */
+static void
+each_surrounding(struct world *w, const struct step *s, int node, int more)
+{
+	struct machine *m = &w->m[node];
+	bool begins = more > 0;
+
+	switch (s->verb) {
+	case DO_SLOW_GATE:
+		m->slow_gate_ns += more * s->value;
+		break;
+	case DO_SLOW_ANNOUNCE:
+		m->slow_announce_ns += more * s->value;
+		break;
+	case DO_DISK:
+		m->disks = begins ? (uint8_t)s->value : 100;
+		engine_health_changed(w, node);
+		break;
+	case DO_MONITOR:
+		add(&m->monitor_lost[s->value % MONITORS], more);
+		engine_health_changed(w, node);
+		break;
+	case DO_SYNC_RESTART:
+		syncer_gone(w, node, more);
+		break;
+	case DO_BARRIER:
+		m->barrier_ns = begins ? s->value : w->plan->setup.barrier_ns;
+		break;
+	case DO_DRIFT:
+		simclock_set(&m->clock, w->now,
+			begins ? (int)s->value : w->plan->setup.node[node].ppm, m->clock.standing);
+		gate_refresh(w, node);
+		break;
+	case DO_SYNC_LOST:
+		add(&m->syncer.lost, more);
+		break;
+	default: /* the other verbs are about wires and ports */
+		break;
+	}
+}
+
 /* What a step does to one node when it begins (more = 1) or ends (-1). */
 static void
 each_node(struct world *w, const struct step *s, int node, int more)
@@ -189,39 +230,12 @@ each_node(struct world *w, const struct step *s, int node, int more)
 	case DO_COMMAND:
 		give_command(w, s, node);
 		break;
-	case DO_SLOW_GATE:
-		m->slow_gate_ns += more * s->value;
-		break;
-	case DO_SLOW_ANNOUNCE:
-		m->slow_announce_ns += more * s->value;
-		break;
-	case DO_DISK:
-		m->disks = begins ? (uint8_t)s->value : 100;
-		engine_health_changed(w, node);
-		break;
-	case DO_MONITOR:
-		add(&m->monitor_lost[s->value % MONITORS], more);
-		engine_health_changed(w, node);
-		break;
-	case DO_SYNC_RESTART:
-		syncer_gone(w, node, more);
-		break;
-	case DO_BARRIER:
-		m->barrier_ns = begins ? s->value : w->plan->setup.barrier_ns;
-		break;
-	case DO_DRIFT:
-		simclock_set(&m->clock, w->now,
-			begins ? (int)s->value : w->plan->setup.node[node].ppm, m->clock.standing);
-		gate_refresh(w, node);
-		break;
-	case DO_SYNC_LOST:
-		add(&m->syncer.lost, more);
-		break;
 	case DO_TIMERS:
 	case DO_WEIGHT:
 		new_configuration(w, s, node);
 		break;
-	default: /* the other verbs are about wires and ports */
+	default:
+		each_surrounding(w, s, node, more);
 		break;
 	}
 }
