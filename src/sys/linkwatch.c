@@ -196,7 +196,7 @@ linkwatch_read(struct linkwatch *w, linkwatch_cb cb, void *ctx)
 static int
 pass_on(struct linkwatch *w, size_t len, linkwatch_raw_cb cb, void *ctx)
 {
-	const struct nlmsghdr *nlh = (void *)w->buf;
+	struct nlmsghdr *nlh = (void *)w->buf;
 	int r = 1;
 
 	for (size_t left = len; NLMSG_OK(nlh, left); nlh = NLMSG_NEXT(nlh, left)) {
@@ -260,7 +260,7 @@ linkwatch_dump(struct linkwatch *w, size_t piece_max, linkwatch_raw_cb cb, void 
 void
 linkwatch_feed(struct linkwatch *w, const void *data, size_t len, linkwatch_cb cb, void *ctx)
 {
-	const struct nlmsghdr *nlh = (void *)w->buf;
+	struct nlmsghdr *nlh = (void *)w->buf;
 
 	if (len > sizeof(w->buf))
 		return;
