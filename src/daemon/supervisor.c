@@ -558,8 +558,9 @@ supervisor_main(const struct daemon_opts *o)
 	if (prepare(s) < 0)
 		return 1;
 	SUPER_TELL(s->log, NOTE_STARTS, 0, getpid());
-	if (sandbox_priority(SUPERVISOR_PRIORITY) < 0)
-		log_warn("no real-time priority: under load a dead engine is started again late");
+	r = sandbox_priority(SUPERVISOR_PRIORITY);
+	if (r < 0)
+		SUPER_TELL(s->log, NOTE_NO_REALTIME, PROC_SUPERVISOR, -r);
 	for (enum proc p = PROC_ENGINE; p < _PROC_MAX; p++)
 		spawn(s, p);
 	r = loop_run(&s->loop);

@@ -173,6 +173,33 @@ def test_format():
     nothing(bad, "not as clang-format has it (make fmt)")
 
 
+def test_every_log_line_is_an_event():
+    """What people read has a number and an entry in the catalogue: lines are written in one place."""
+    found = [f"{path}:{number}" for path in C_FILES if path.startswith("src/") and "base/log" not in path
+             and path != "src/daemon/eventline.c" for number, line in enumerate(text(path).splitlines(), start=1)
+             if re.search(r"\blog_(line|error|warn|notice|info)\(", line)]
+    nothing(found, "log lines that are no events (src/core/notes)")
+
+
+def test_events_have_their_arguments():
+    """eventlog_add(), SUPER_TELL(): as many arguments as the catalogue lists."""
+    entry = r'^NOTE\((\w+), \d+, \w+,\s*"\w+",\s*("[^"]*"|NOTE_ROLE_ARGS)'
+    wanted = {m[1]: len(m[2].strip('"').split()) for path in files("src/core/notes/*.def")
+              for m in re.finditer(entry, text(path), re.M)}
+    found = []
+    for path in C_FILES:
+        for m in re.finditer(r"\b(eventlog_add|SUPER_TELL)\((?:[^,]*), NOTE_(\w+)", text(path)):
+            rest, depth, commas = text(path)[m.end():], 1, 0
+            for c in re.sub(r'"[^"]*"', "", rest):
+                depth += (c == "(") - (c == ")")
+                commas += c == "," and depth == 1
+                if depth == 0:
+                    break
+            if wanted.get(m[2]) != commas:
+                found.append(f"{path}: {m[1]} NOTE_{m[2]}: {commas} arguments, not {wanted.get(m[2])}")
+    nothing(found, "events with other arguments than the catalogue says")
+
+
 def test_documents_do_not_point_outside():
     found = [f"{path}:{number}" for path in files() if not path.startswith("LICENSE")
              and re.search(r"\.(c|h|py|js|md|build|sh|in|html|css|txt|conf)$|^(Makefile|\.ci/run|scripts/)", path)

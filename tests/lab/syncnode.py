@@ -7,6 +7,7 @@ test can give parts and barriers at the moment it wants and read the reports.
 import array
 import ctypes
 import os
+import re
 import select
 import socket
 import struct
@@ -44,8 +45,18 @@ class Status(ctypes.Structure):
                 *((name, ctypes.c_uint64) for name in COUNTERS), ("table_full", ctypes.c_bool)]
 
 
+NOTES = Path(__file__).resolve().parents[2] / "src/core/notes"
+NOTE_NAMES = [name for part in ("roles", "cluster", "node") for name in
+              re.findall(r'^NOTE\(\w+, \d+, \w+, "(\w+)"', (NOTES / f"catalogue-{part}.def").read_text(), re.M)]
+
+
+class Note(ctypes.Structure):
+    _fields_ = [("id", ctypes.c_uint32), ("at", ctypes.c_int64), ("arg", ctypes.c_int64 * 10)]
+
+
 class Page(ctypes.Structure):
-    _fields_ = [("seq", ctypes.c_uint32), ("status", Status), ("expiry_s", ctypes.c_int64)]
+    _fields_ = [("seq", ctypes.c_uint32), ("status", Status), ("expiry_s", ctypes.c_int64),
+                ("notes_head", ctypes.c_uint64), ("notes", Note * 1024)]
 
 
 class SyncNode(Namespace):
@@ -64,9 +75,11 @@ class SyncNode(Namespace):
         self.report = None
         self.log = tempfile.TemporaryFile()
 
-    def logged(self, text):
-        """How often it has said so."""
-        return os.pread(self.log.fileno(), 1 << 20, 0).decode().count(text)
+    def told(self, name):
+        """The arguments of each event of that name since the page was made."""
+        page = Page.from_buffer_copy(os.pread(self.page, ctypes.sizeof(Page), 0))
+        assert page.notes_head <= 1024
+        return [list(n.arg) for n in page.notes[:page.notes_head] if NOTE_NAMES[n.id] == name]
 
     def start(self, part=STANDBY, term=0):
         sup, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

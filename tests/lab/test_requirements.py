@@ -182,10 +182,11 @@ def test_wrong_frames_are_told_with_their_port(cluster):
 
     def other_key(frame):
         frame[22] ^= 0x55
+        frame[6:12] = b"\x02\0\0\x11\x22\x33"
     resend(lab, "sync", other_version)
     says(lab.a, "interface sync: frames of protocol version 99 are refused")
     resend(lab, "wan", other_key)
-    says(lab.a, "interface wan: another cluster with our ClusterID is on this wire")
+    says(lab.a, "interface wan: another cluster with our ClusterID is on this wire (from 02:00:00:11:22:33)")
     lab.switches.ns.ip("link add joint1 type veth peer name joint2", "link set joint1 master br-lan up",
                        "link set joint2 master br-dmz up")
     for node in lab.nodes:

@@ -43,7 +43,8 @@ struct event {
 			uint16_t port;
 			const uint8_t *data;
 			size_t len;
-			int64_t age_ns; /* how long ago the kernel received it, 0…time since last
+			uint64_t source; /* MAC of the sender, 0 = unknown: for people only */
+			int64_t age_ns;  /* how long ago the kernel received it, 0…time since last
 					   step */
 		} frame;
 		struct {

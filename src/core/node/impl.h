@@ -15,6 +15,9 @@
 #define NOTE_REPEAT_NS  (60 * NS_PER_S)   /* the same complaint at most this often */
 #define ANNOUNCE_STEPS  6
 
+/* Events about frames: TW1401 and those behind it, in the order of the catalogue. */
+#define NOTE_FRAMES (NOTE_CLUSTER_DIFFERS - NOTE_VERSION_DIFFERS + 1)
+
 struct node_port {
 	bool present, carrier, ready;
 	bool full_rate;
@@ -25,7 +28,7 @@ struct node_port {
 	bool one_way;                 /* for long: heartbeats do not pass in both directions */
 	struct instant bad_since;     /* … not in both since then, 0 = they do */
 	struct instant heard;         /* last heartbeat of the twin, 0 = never */
-	struct instant alarmed;       /* last complaint about frames here */
+	struct instant alarmed[NOTE_FRAMES]; /* last complaint of each kind about frames here */
 	uint64_t n_heard, n_sent;
 	uint64_t heard_session, heard_challenge; /* of the newest hello here: what ours echoes */
 	bool hello_due;

@@ -3,49 +3,59 @@
 #include <string.h>
 #include "core/node/impl.h"
 
-/* Complains about a port at most once in NOTE_REPEAT_NS. */
+/* Complains about frames on a port, of each kind at most once in NOTE_REPEAT_NS. */
 static void
-alarm_port(struct node *n, uint16_t port, enum note_id id, struct instant now, int64_t b,
-	struct actions *out)
+complain(struct node *n, const struct event *ev, enum note_id id, const int64_t *args,
+	unsigned n_args, struct actions *out)
 {
-	struct node_port *p = &n->ports[port];
+	struct instant *last = &n->ports[ev->frame.port].alarmed[id - NOTE_VERSION_DIFFERS];
 
-	if (p->alarmed.ns && instant_sub(now, p->alarmed) < NOTE_REPEAT_NS)
+	if (last->ns && instant_sub(ev->now, *last) < NOTE_REPEAT_NS)
 		return;
-	p->alarmed = now;
-	node_note(out, id, now, port, b, 0, 0);
+	*last = ev->now;
+	node_note_args(out, id, ev->now, args, n_args);
 }
 
 static void
 refuse(struct node *n, enum frame_reject r, const struct frame_header *h, const struct event *ev,
 	struct actions *out)
 {
-	uint16_t port = ev->frame.port;
+	const struct ha_port *c = &n->conf.ports[ev->frame.port];
+	int64_t port = ev->frame.port, mac = (int64_t)ev->frame.source;
+	bool alive = n->peer.state == PEER_ALIVE;
 
 	n->refused.count[r]++;
 	switch (r) {
 	case REJECT_VERSION:
-		alarm_port(n, port, NOTE_VERSION_DIFFERS, ev->now, h->version, out);
+		complain(n, ev, NOTE_VERSION_DIFFERS, (int64_t[]){port, h->version, mac}, 3, out);
 		break;
 	case REJECT_KEY:
-		alarm_port(n, port,
-			n->peer.state == PEER_ALIVE ? NOTE_FOREIGN_CLUSTER : NOTE_KEY_DIFFERS,
-			ev->now, 0, out);
+		complain(n, ev, alive ? NOTE_FOREIGN_CLUSTER : NOTE_KEY_DIFFERS,
+			(int64_t[]){port, mac}, 2, out);
 		break;
 	case REJECT_WIRING:
-		alarm_port(n, port, NOTE_WIRING, ev->now, h->index, out);
+		complain(n, ev, NOTE_WIRING, (int64_t[]){port, h->index, mac}, 3, out);
 		break;
 	case REJECT_SESSION:
 		/* the peer does not know that this process is new, or the reverse */
-		n->ports[port].hello_due = true;
+		n->ports[ev->frame.port].hello_due = true;
+		break;
+	case REJECT_CLUSTER:
+		/* on a shared network that is no fault; on the sync interface it may be the peer */
+		if (c->sync && !alive)
+			complain(n, ev, NOTE_CLUSTER_DIFFERS,
+				(int64_t[]){port, h->cluster, n->conf.cluster_id, mac}, 4, out);
+		break;
+	case REJECT_SEAL:
+		complain(n, ev, NOTE_FORGED, (int64_t[]){port, mac}, 2, out);
+		break;
+	case REJECT_OWN:
+		complain(n, ev, NOTE_LOOP, (int64_t[]){port, mac}, 2, out);
 		break;
 	case FRAME_OK:
 	case REJECT_TRUNCATED:
 	case REJECT_MAGIC:
 	case REJECT_KIND:
-	case REJECT_CLUSTER:
-	case REJECT_OWN:
-	case REJECT_SEAL:
 	case REJECT_REPLAY:
 	case REJECT_CONTENT:
 	case REJECT_PORT:

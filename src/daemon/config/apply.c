@@ -89,7 +89,7 @@ apply_net(struct config *c)
 	if (r < 0 && rep.n_problems == 0)
 		eventlog_add(&c->log, NOTE_NET_FAILED, ARG(strerror(-r)));
 	if (rep.changes)
-		log_info("links, addresses and routes: %u changed", rep.changes);
+		eventlog_add(&c->log, NOTE_NET_CHANGED, ARG(rep.changes));
 	herald_fresh(c, &rep);
 	ap->arena = arena;
 	ap->report = rep;

@@ -220,6 +220,7 @@ cmd_shutdown(struct config *c, const struct control_request *rq, struct answer *
 			out, ANSWER_FAILED, -1, "the supervisor cannot be told: %s", strerror(-r));
 		return;
 	}
+	eventlog_add(&c->log, NOTE_OPERATOR_SHUTDOWN, ARG(rq->who ? rq->who : "?"), ARG(seconds));
 	if (seconds)
 		answer_text(out, "The service hands over and restarts in %u seconds", seconds);
 	else

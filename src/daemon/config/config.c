@@ -162,7 +162,8 @@ config_run(struct config *c)
 	int fds[SETUP_CONFIG_N], r = wait_setup(fds), status;
 
 	if (r < 0) {
-		log_error("no setup from the supervisor: %s", strerror(-r));
+		eventlog_add(&c->log, NOTE_CONFIG_FAILED, ARG("no setup from the supervisor"),
+			ARG(strerror(-r)));
 		return 1;
 	}
 	r = eventlog_open(&c->log, fds[SETUP_CONFIG_LOG_PAGE]);
@@ -187,16 +188,16 @@ config_main(const struct daemon_opts *o)
 	static struct config c;
 	int status;
 
-	if (sodium_init() < 0) {
-		log_error("libsodium cannot be initialised");
-		return 1;
-	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* Ctrl-C reaches the supervisor as well, which ends us in order */
 	c.opts = o;
 	c.started = loop_now();
 	c.service_started_ns = service_start();
 	eventlog_init(&c.log);
+	if (sodium_init() < 0) {
+		eventlog_add(&c.log, NOTE_CONFIG_FAILED, ARG("libsodium"), ARG("does not start"));
+		return 1;
+	}
 	status = config_run(&c);
 	revision_fini(&c.rev);
 	store_close(&c.store);

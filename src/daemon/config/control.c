@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "daemon/config/commands.h"
 #include "daemon/config/control.h"
+#include "daemon/config/who.h"
 
 #define CLIENT_BATCH 16 /* requests of one client that are served in a row */
 
@@ -26,6 +27,8 @@ struct control_client {
 	enum command wait_cmd;
 	struct loop_timer timer; /* end of waiting: for the reply, or for the client to read */
 	struct instant used;
+	char who[128];   /* who_fmt() */
+	char asked[128]; /* of a command that waits: its words */
 };
 
 struct control {
@@ -77,6 +80,17 @@ client_answer(struct control_client *cl, struct answer *answer)
 		&cl->ctl->c->loop, &cl->timer, instant_add(loop_now(), CONTROL_STALL_S * NS_PER_S));
 }
 
+/* What goes to the engine changes something: who wanted it? */
+static void
+client_asked(struct control_client *cl, const struct control_request *rq)
+{
+	int n = snprintf(cl->asked, sizeof(cl->asked), "%s", rq->cmd);
+
+	for (size_t i = 0; i < rq->n_args && n < (int)sizeof(cl->asked); i++)
+		n += snprintf(cl->asked + n, sizeof(cl->asked) - (size_t)n, " %s", rq->args[i]);
+	eventlog_add(&cl->ctl->c->log, NOTE_OPERATOR, ARG(cl->who), ARG(cl->asked));
+}
+
 static void
 client_request(struct control_client *cl, const char *line, size_t len)
 {
@@ -91,7 +105,10 @@ client_request(struct control_client *cl, const char *line, size_t len)
 		client_answer(cl, &answer);
 		return;
 	}
+	rq.who = cl->who;
 	commands_run(cl->ctl->c, &rq, &answer);
+	if (answer.code == ANSWER_WAIT)
+		client_asked(cl, &rq);
 	control_request_fini(&rq);
 	if (answer.code != ANSWER_WAIT) {
 		client_answer(cl, &answer);
@@ -212,6 +229,8 @@ client_fail(struct control_client *cl, const char *error, const char *hint)
 	struct answer answer = {.arg = -1};
 
 	cl->wait_id = 0;
+	eventlog_add(
+		&cl->ctl->c->log, NOTE_OPERATOR_ANSWER, ARG(cl->who), ARG(cl->asked), ARG(error));
 	answer_fail(&answer, ANSWER_FAILED, -1, "%s", error);
 	answer_hint(&answer, "%s", hint);
 	client_answer(cl, &answer);
@@ -283,6 +302,7 @@ control_accept(struct loop_fd *f, uint32_t events)
 	cl->fd.arg = cl;
 	cl->timer.fn = client_timer;
 	cl->timer.arg = cl;
+	who_fmt(fd, cl->who, sizeof(cl->who));
 	if (!cl->in || loop_add_fd(&ctl->c->loop, &cl->fd, fd, EPOLLIN) < 0) {
 		free(cl->in);
 		cl->fd.fd = -1;
@@ -367,6 +387,8 @@ control_reply(struct control *ctl, uint32_t id, enum refusal refusal)
 			continue;
 		cl->wait_id = 0;
 		commands_finish(cl->wait_cmd, refusal, &answer);
+		eventlog_add(&ctl->c->log, NOTE_OPERATOR_ANSWER, ARG(cl->who), ARG(cl->asked),
+			ARG(answer.code == ANSWER_OK ? "done" : answer.error));
 		client_answer(cl, &answer);
 		client_work(cl);
 		return;

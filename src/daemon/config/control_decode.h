@@ -24,6 +24,7 @@ struct control_request {
 	const char *cmd;
 	const char *args[CTL_ARGS_MAX];
 	size_t n_args;
+	const char *who; /* asks, for the log; set by the server, NULL = unknown */
 };
 
 /* line[len] without the newline. Anything but CONTROL_OK leaves nothing to free. */

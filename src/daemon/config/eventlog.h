@@ -54,7 +54,8 @@ void eventlog_fini(struct eventlog *l);
  */
 void eventlog_note(struct eventlog *l, const struct note *n, const struct note_with *with,
 	struct instant now, bool quiet);
-/* An event of the config process itself, now: eventlog_add(l, NOTE_X, ARG(a), ARG(b)). */
+/* An event of the config process itself, now: eventlog_add(l, NOTE_CONF_FIRST, ARG(file),
+ * ARG(number)). */
 #define eventlog_add(L, ID, ...)                                                                   \
 	eventlog_put(L, ID, (const struct eventlog_arg[]){{0}, ##__VA_ARGS__},                     \
 		sizeof((const struct eventlog_arg[]){{0}, ##__VA_ARGS__}) /                        \

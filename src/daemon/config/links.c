@@ -197,7 +197,8 @@ links_ready_fd(struct loop_fd *f, uint32_t events)
 		if (n <= 0) {
 			links_close(c, p);
 			if (p == PROC_SUPERVISOR) {
-				log_error("the supervisor is gone: ending");
+				eventlog_add(&c->log, NOTE_CONFIG_FAILED, ARG("the supervisor"),
+					ARG("is gone: ending"));
 				loop_stop(&c->loop, 1);
 			}
 			return;
@@ -215,7 +216,8 @@ links_init(struct config *c, int supervisor_fd)
 	c->links.retry.arg = c;
 	c->links.next_id = 1;
 	if (links_open(c, PROC_SUPERVISOR, supervisor_fd) < 0)
-		log_error("the supervisor's socket is not usable");
+		eventlog_add(&c->log, NOTE_CONFIG_FAILED, ARG("the supervisor's socket"),
+			ARG("is not usable"));
 }
 
 void

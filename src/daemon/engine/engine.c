@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "base/log.h"
 #include "daemon/engine/engine.h"
+#include "daemon/supertell.h"
 #include "sys/ipcsock.h"
 #include "sys/sandbox.h"
 
@@ -243,20 +243,26 @@ receive_setup(struct engine *e)
 }
 
 static void
-confine(void)
+note_self(struct engine *e, enum note_id id, int error)
+{
+	struct note n = {.id = id, .at = e->now, .arg = {PROC_ENGINE, error}};
+
+	notering_put(&e->page->notes, &n);
+}
+
+static void
+confine(struct engine *e)
 {
 	int r = sandbox_realtime(ENGINE_PRIORITY);
 
 	if (r < 0)
-		log_warn("no real-time priority or locked memory (%s): expect false alarms under "
-			 "load",
-			strerror(-r));
+		note_self(e, NOTE_NO_REALTIME, -r);
 	r = sandbox_caps();
 	if (r < 0)
-		log_warn("cannot drop privileges: %s", strerror(-r));
+		note_self(e, NOTE_NO_CONFINEMENT, -r);
 	r = sandbox_syscalls(SANDBOX_ENGINE);
 	if (r < 0)
-		log_warn("cannot restrict system calls: %s", strerror(-r));
+		note_self(e, NOTE_NO_CONFINEMENT, -r);
 }
 
 int
@@ -286,7 +292,7 @@ engine_main(const struct daemon_opts *o)
 		r = e->announce_fd < 0 ? e->announce_fd : 0;
 	}
 	if (r < 0) {
-		log_error("cannot start: %s", strerror(-r));
+		super_cannot_start("%s", strerror(-r));
 		return 1;
 	}
 	e->timer.fn = on_timer;
@@ -297,7 +303,7 @@ engine_main(const struct daemon_opts *o)
 	e->now = e->published = loop_now();
 	if (loop_add_fd(&e->loop, &e->super, SETUP_FD, EPOLLIN) < 0)
 		return 1;
-	confine();
+	confine(e);
 	loop_timer(&e->loop, &e->timer, e->now);
 	r = loop_run(&e->loop);
 	gate_close(e->gate);

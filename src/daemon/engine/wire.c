@@ -4,6 +4,8 @@
 #include <time.h>
 #include "daemon/engine/engine.h"
 
+#define FLOOD_TOLD_NS (60 * NS_PER_S)
+
 static struct instant
 realtime_now(void)
 {
@@ -29,7 +31,33 @@ frame_age(
 	return age < 0 ? 0 : age;
 }
 
+<<<<<<< HEAD
+static uint64_t
+mac_number(const uint8_t mac[6])
+{
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < 6; i++)
+		v = v << 8 | mac[i];
+	return v;
+}
+
+/* At most one a minute of each port. */
+static void
+note_flood(struct engine *e, uint16_t port)
+{
+	struct engine_port *p = &e->ports[port];
+	struct note n = {.id = NOTE_FLOOD, .at = e->now, .arg = {port}};
+
+	if (p->flood_told.ns && instant_sub(e->now, p->flood_told) < FLOOD_TOLD_NS)
+		return;
+	p->flood_told = e->now;
+	notering_put(&e->page->notes, &n);
+}
+
+=======
 /* One turn: as many frames as the budget has for this port now. */
+>>>>>>> origin/main
 static void
 read_slice(struct engine *e, uint16_t port)
 {
@@ -59,6 +87,7 @@ read_slice(struct engine *e, uint16_t port)
 				.frame = {.port = port,
 					.data = in[i].data,
 					.len = in[i].len,
+					.source = mac_number(in[i].source),
 					.age_ns = frame_age(e, in[i].stamp, wall, last_look)}};
 
 			engine_step(e, &ev);
@@ -68,6 +97,15 @@ read_slice(struct engine *e, uint16_t port)
 		if ((unsigned)n < want)
 			return;
 	}
+<<<<<<< HEAD
+	if (!p->asleep) {
+		p->asleep = true;
+		note_flood(e, port);
+		atomic_fetch_add_explicit(&e->page->flooded, 1, memory_order_relaxed);
+		loop_mod_fd(&e->loop, &p->fd, 0);
+	}
+=======
+>>>>>>> origin/main
 }
 
 /* Read after the round, in the order of the budget. */

@@ -11,8 +11,12 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
-#include "base/log.h"
 #include "daemon/statesync/statesync.h"
+<<<<<<< HEAD
+#include "daemon/supertell.h"
+#include "sys/ipcsock.h"
+=======
+>>>>>>> origin/main
 #include "sys/sandbox.h"
 
 #define CHECK_NS   (250 * NS_PER_MS)
@@ -166,6 +170,7 @@ after_round(void *arg, struct instant now)
 	}
 	if (s->duty.barrier && stream_reached(&s->stream, s->duty.barrier_mark))
 		duty_barrier_reached(&s->duty);
+	tell_changes(s, now);
 	status_tell(s, now);
 	loop_timer(&s->loop, &s->timer, more ? now : next);
 }
@@ -229,7 +234,7 @@ take_conf(struct statesync *s, const uint8_t *msg, size_t len)
 	s->configured = true;
 	s->enabled = s->conf.enabled && s->conf.n_devs > 0;
 	if (s->enabled && start_sync(s) < 0) {
-		log_error("no memory for SyncBufferSize=%u: state sync is off", s->conf.buffer_kb);
+		tell_note(s, NOTE_SYNC_NO_MEMORY, s->conf.buffer_kb, 0);
 		s->enabled = false;
 	}
 	if (!s->enabled)
@@ -349,18 +354,18 @@ prepare(struct statesync *s)
 }
 
 static void
-confine(void)
+confine(struct statesync *s)
 {
 	int r;
 
 	if (setpriority(PRIO_PROCESS, 0, NICE) < 0)
-		log_warn("no priority over ordinary processes: %s", strerror(errno));
+		tell_note(s, NOTE_NO_REALTIME, PROC_STATESYNC, errno);
 	r = sandbox_caps();
 	if (r < 0)
-		log_warn("cannot drop privileges: %s", strerror(-r));
+		tell_note(s, NOTE_NO_CONFINEMENT, PROC_STATESYNC, -r);
 	r = sandbox_syscalls(SANDBOX_STATESYNC);
 	if (r < 0)
-		log_warn("cannot restrict system calls: %s", strerror(-r));
+		tell_note(s, NOTE_NO_CONFINEMENT, PROC_STATESYNC, -r);
 }
 
 int
@@ -374,10 +379,10 @@ statesync_main(const struct daemon_opts *o)
 	link_init(&s->link, &s->loop);
 	r = prepare(s);
 	if (r < 0) {
-		log_error("cannot start: %s", strerror(-r));
+		super_cannot_start("%s", strerror(-r));
 		return 1;
 	}
-	confine();
+	confine(s);
 	loop_timer(&s->loop, &s->timer, loop_now());
 	r = loop_run(&s->loop);
 	status_publish(s, false, loop_now());

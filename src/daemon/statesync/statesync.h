@@ -175,7 +175,19 @@ struct trouble {
 	bool full, other; /* told; until a bulk passes without */
 };
 
+/* What people have been told. */
+struct sync_told {
+	enum sync_state state;
+	enum duty_out out;
+	enum duty_in in;
+	uint32_t out_id, in_id;
+	struct instant counted; /* when counters were last compared */
+	uint64_t overruns, overflow, refused, conflicts;
+	bool enabled, full;
+};
+
 struct statesync {
+	struct sync_told people;
 	struct loop loop;
 	struct child_links links; /* to supervisor, engine, config */
 	struct loop_timer timer;
@@ -225,6 +237,10 @@ void keep_check(struct statesync *s, struct instant now);
 void keep_applied(struct statesync *s, const struct flow *f);
 /* Flushes the sink; duty and people hear of what could not be held. */
 void trouble_flush(struct statesync *s);
+/* tell.c: events for people. */
+void tell_note(struct statesync *s, enum note_id id, int64_t a, int64_t b);
+/* Compares with what was told last; after each round. */
+void tell_changes(struct statesync *s, struct instant now);
 /* status.c */
 void status_tell(struct statesync *s, struct instant now);
 void status_publish(struct statesync *s, bool running, struct instant now);

@@ -3,8 +3,6 @@
  * What of the peer's table this kernel does not take. Duty makes the table count as incomplete and
  * asks for it again, with pauses; here people are told, once, until all of it is held.
  */
-#include <string.h>
-#include "base/log.h"
 #include "daemon/statesync/statesync.h"
 
 static void
@@ -14,16 +12,11 @@ tell(struct statesync *s, const struct sink_trouble *t)
 
 	if (t->full && !told->full) {
 		told->full = true;
-		log_warn("the connection table of this node is full: connections of the active "
-			 "node cannot be held here and would break in a takeover. Raise sysctl "
-			 "net.netfilter.nf_conntrack_max, on both nodes alike; until then it is "
-			 "tried again once a minute");
+		tell_note(s, NOTE_TABLE_FULL, s->stream.flows, s->conf.max_connections);
 	}
 	if (t->failed > t->full && !told->other) {
 		told->other = true;
-		log_warn("%u connections of the active node cannot be held here (%s) and would "
-			 "break in a takeover: asking for all of them again, with growing pauses",
-			t->failed - t->full, strerror(-t->error));
+		tell_note(s, NOTE_INSERT_FAILED, t->failed - t->full, -t->error);
 	}
 }
 
@@ -34,7 +27,7 @@ trouble_flush(struct statesync *s)
 
 	sink_flush(&s->sink);
 	if (s->duty.in_complete && (s->trouble.full || s->trouble.other)) {
-		log_notice("all connections of the active node are held here again");
+		tell_note(s, NOTE_FLOWS_HELD, 0, 0);
 		s->trouble = (struct trouble){0};
 	}
 	if (!t->failed && !t->unknown)

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What state sync tells people: found by comparing facts with what was told last, so that nothing
+ * else here has to think of it. Counters are told as differences, once a second at most.
+ */
+#include "daemon/statesync/statesync.h"
+
+#define COUNT_NS NS_PER_S
+
+void
+tell_note(struct statesync *s, enum note_id id, int64_t a, int64_t b)
+{
+	struct note n = {.id = id, .at = loop_now(), .arg = {a, b}};
+
+	if (s->page)
+		notering_put(&s->page->notes, &n);
+}
+
+static void
+tell_state(struct statesync *s)
+{
+	struct sync_told *t = &s->people;
+	enum sync_state state = s->told.state; /* as the engine heard it */
+
+	if (t->enabled && !s->enabled)
+		tell_note(s, NOTE_SYNC_OFF, 0, 0);
+	else if (s->enabled && t->state != SYNC_LOST && state == SYNC_LOST)
+		tell_note(s, NOTE_SYNC_LOST, link_up(&s->link), 0);
+	else if (s->enabled && t->state == SYNC_LOST && state != SYNC_LOST)
+		tell_note(s, NOTE_SYNC_BACK, 0, 0);
+	t->enabled = s->enabled;
+	t->state = s->enabled ? state : SYNC_LOST;
+}
+
+/* A small table is through within a round: what is seen first may be its end. */
+static void
+tell_bulks(struct statesync *s)
+{
+	struct sync_told *t = &s->people;
+	const struct duty *d = &s->duty;
+	bool sends = d->out == OUT_SENDING || d->out == OUT_END || d->out == OUT_WAITING;
+	bool takes = d->in == IN_RECEIVING || d->in == IN_SWEEPING;
+
+	if (sends && t->out_id != d->out_id) {
+		tell_note(s, NOTE_BULK_SENDING, d->out_total, 0);
+		t->out_id = d->out_id;
+	}
+	if (d->out == OUT_DONE && t->out != OUT_DONE)
+		tell_note(s, NOTE_BULK_SENT, d->out_sent, 0);
+	t->out = d->out;
+	if (takes && t->in_id != d->in_id) {
+		tell_note(s, NOTE_BULK_RECEIVING, d->in_total, 0);
+		t->in_id = d->in_id;
+	}
+	if (d->in == IN_DONE && t->in != IN_DONE)
+		tell_note(s, NOTE_BULK_RECEIVED, d->in_seen, 0);
+	t->in = d->in;
+}
+
+static void
+tell_count(struct statesync *s, enum note_id id, uint64_t *told, uint64_t is)
+{
+	if (is > *told)
+		tell_note(s, id, (int64_t)(is - *told), 0);
+	*told = is;
+}
+
+static void
+tell_counts(struct statesync *s)
+{
+	struct sync_told *t = &s->people;
+	const uint64_t *refused = s->link.count.refused;
+	uint32_t max = s->conf.max_connections;
+	bool full = max > 0 && s->stream.flows >= max;
+
+	tell_count(s, NOTE_EVENTS_OVERRUN, &t->overruns, s->feed.events.overruns);
+	tell_count(s, NOTE_SYNC_BUFFER_FULL, &t->overflow, s->stream.count.overflow);
+	tell_count(s, NOTE_SYNC_REFUSED, &t->refused,
+		refused[REJECT_VERSION] + refused[REJECT_KEY] + refused[REJECT_SEAL] +
+			refused[REJECT_CONTENT] + s->stream.count.rejected);
+	tell_count(s, NOTE_FLOW_CONFLICTS, &t->conflicts, s->sink.count.conflicts);
+	if (full && !t->full && !s->trouble.full)
+		tell_note(s, NOTE_TABLE_FULL, s->stream.flows, max);
+	t->full = full;
+}
+
+void
+tell_changes(struct statesync *s, struct instant now)
+{
+	tell_state(s);
+	tell_bulks(s);
+	if (instant_sub(now, s->people.counted) < COUNT_NS)
+		return;
+	s->people.counted = now;
+	tell_counts(s);
+}
