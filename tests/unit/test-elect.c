@@ -143,6 +143,49 @@ test_heartbeat_round_trip(void **state)
 	}
 }
 
+/* A newer version says more, at the end: that is left alone, whatever it is. */
+static void
+test_heartbeat_of_a_newer_version(void **state)
+{
+	struct prng p = {.state = 4};
+	uint8_t buf[FRAME_MAX], again[HEARTBEAT_MAX];
+
+	for (int i = 0; i < 1000; i++) {
+		struct heartbeat in = {.sent = {1}, .claim = random_claim(&p)}, out;
+		size_t len = heartbeat_encode(&in, buf, HEARTBEAT_MAX);
+		size_t more = (size_t)prng_range(&p, 1, (int64_t)(sizeof(buf) - len));
+
+		for (size_t k = 0; k < more; k++)
+			buf[len + k] = (uint8_t)prng_u64(&p);
+		assert_true(heartbeat_decode(buf, len + more, &out));
+		assert_int_equal(heartbeat_encode(&out, again, sizeof(again)), len);
+		assert_memory_equal(buf, again, len);
+	}
+}
+
+static void
+test_heartbeat_refuses_wrong_terms(void **state)
+{
+	static const uint8_t values[] = {101, 200, 254, 255};
+	uint8_t buf[HEARTBEAT_MAX];
+
+	for (unsigned i = 0; i <= _QUALITY_TERMS; i++)
+		for (size_t k = 0; k < sizeof(values); k++) {
+			struct prng p = {.state = 5};
+			struct heartbeat in = {.sent = {1}, .claim = random_claim(&p)}, out;
+			bool good = values[k] == QUALITY_UNKNOWN && i != QUALITY_IFACES &&
+				    i < _QUALITY_TERMS;
+
+			if (i < _QUALITY_TERMS)
+				in.claim.terms.value[i] = values[k];
+			else
+				in.claim.terms.carrier = values[k];
+			assert_int_equal(heartbeat_decode(buf,
+						 heartbeat_encode(&in, buf, sizeof(buf)), &out),
+				good);
+		}
+}
+
 static struct instant
 ms(int64_t t)
 {
@@ -320,6 +363,8 @@ main(void)
 		cmocka_unit_test(test_rank),
 		cmocka_unit_test(test_rank_is_symmetric),
 		cmocka_unit_test(test_heartbeat_round_trip),
+		cmocka_unit_test(test_heartbeat_of_a_newer_version),
+		cmocka_unit_test(test_heartbeat_refuses_wrong_terms),
 		cmocka_unit_test(test_detection_counts_awake_time),
 		cmocka_unit_test(test_detection_after_a_short_sleep),
 		cmocka_unit_test(test_lease),

@@ -267,6 +267,26 @@ test_probes_count_at_once(void **state)
 	pair_free(p);
 }
 
+/* Whatever probes find: a node whose links are up is able, and goes on when the other one dies. */
+static void
+test_probes_make_no_node_unable(void **state)
+{
+	struct pair *p = pair_running();
+
+	p->cut[A][1] = p->cut[B][1] = true; /* lan: heartbeats pass in neither direction */
+	health_is(p, A, 0, 3);
+	health_is(p, B, 0, 3);
+	run(p, 5000);
+	for (int i = A; i <= B; i++) {
+		assert_int_equal(quality(p, i), 0);
+		assert_true(status(p, i).me.able);
+	}
+	p->on[A] = false;
+	run(p, 100);
+	assert_int_equal(status(p, B).role, ROLE_ACTIVE);
+	pair_free(p);
+}
+
 /* The role follows a fault after the dwell and not before. */
 static void
 test_role_follows_after_the_dwell(void **state)
@@ -541,6 +561,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_probes_count_at_once),
+		cmocka_unit_test(test_probes_make_no_node_unable),
 		cmocka_unit_test(test_role_follows_after_the_dwell),
 		cmocka_unit_test(test_dwell_covers_slow_monitors),
 		cmocka_unit_test(test_same_fault_moves_nothing),
