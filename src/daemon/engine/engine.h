@@ -32,17 +32,11 @@ struct engine_port {
 	bool carrier, tw_up;
 	bool seen, tw_seen; /* in the dump under way */
 	uint8_t shared_mac[6];
-<<<<<<< HEAD
+	struct instant asked;      /* config is to open the socket, since then; 0 = no */
 	struct instant looked;     /* when the socket was last read */
-	unsigned budget;           /* frames that may still be read in this window */
 	struct instant flood_told; /* when a flood here was last told, 0 = never */
+	bool readable;             /* it has frames */
 	bool asleep;               /* budget spent: not polled until the window ends */
-=======
-	struct instant asked;  /* config is to open the socket, since then; 0 = no */
-	struct instant looked; /* when the socket was last read */
-	bool readable;         /* it has frames */
-	bool asleep;           /* budget spent: not polled until the window ends */
->>>>>>> origin/main
 };
 
 struct engine {

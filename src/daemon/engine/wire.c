@@ -31,7 +31,6 @@ frame_age(
 	return age < 0 ? 0 : age;
 }
 
-<<<<<<< HEAD
 static uint64_t
 mac_number(const uint8_t mac[6])
 {
@@ -55,9 +54,7 @@ note_flood(struct engine *e, uint16_t port)
 	notering_put(&e->page->notes, &n);
 }
 
-=======
 /* One turn: as many frames as the budget has for this port now. */
->>>>>>> origin/main
 static void
 read_slice(struct engine *e, uint16_t port)
 {
@@ -68,6 +65,7 @@ read_slice(struct engine *e, uint16_t port)
 
 	if (!left) {
 		p->asleep = true;
+		note_flood(e, port);
 		atomic_fetch_add_explicit(&e->page->flooded, 1, memory_order_relaxed);
 		loop_mod_fd(&e->loop, &p->fd, 0);
 		return;
@@ -97,15 +95,6 @@ read_slice(struct engine *e, uint16_t port)
 		if ((unsigned)n < want)
 			return;
 	}
-<<<<<<< HEAD
-	if (!p->asleep) {
-		p->asleep = true;
-		note_flood(e, port);
-		atomic_fetch_add_explicit(&e->page->flooded, 1, memory_order_relaxed);
-		loop_mod_fd(&e->loop, &p->fd, 0);
-	}
-=======
->>>>>>> origin/main
 }
 
 /* Read after the round, in the order of the budget. */

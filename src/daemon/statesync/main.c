@@ -12,11 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include "daemon/statesync/statesync.h"
-<<<<<<< HEAD
 #include "daemon/supertell.h"
-#include "sys/ipcsock.h"
-=======
->>>>>>> origin/main
 #include "sys/sandbox.h"
 
 #define CHECK_NS   (250 * NS_PER_MS)
