@@ -11,6 +11,7 @@
 
 #define SETTLE_NS       (500 * NS_PER_MS) /* links quiet for this long: settled */
 #define HELLO_INTERVALS 5                 /* between two hellos while nobody answers */
+#define HELLO_PAUSE_MS  30                /* longest between two answers to hellos on a wire */
 #define SLOW_DIVISOR    10                /* ports beyond FULL_RATE_PATHS: every tenth heartbeat */
 #define NOTE_REPEAT_NS  (60 * NS_PER_S)   /* the same complaint at most this often */
 #define ANNOUNCE_STEPS  6

@@ -80,7 +80,15 @@ send_heartbeats(struct node *n, struct instant now, enum frame_kind kind, const 
 	}
 }
 
-/* Where one is due, or on every wire. At most one an interval on each, whoever asks. */
+/* Between two hellos on a wire. A peer whose timers are shorter must not think that it is alone. */
+static int64_t
+hello_pause_ns(const struct node *n)
+{
+	return (n->conf.interval_ms < HELLO_PAUSE_MS ? n->conf.interval_ms : HELLO_PAUSE_MS) *
+	       NS_PER_MS;
+}
+
+/* Where one is due, or on every wire, but no more often than that, whoever asks. */
 static void
 send_hellos(struct node *n, struct instant now, bool all, struct actions *out)
 {
@@ -89,8 +97,7 @@ send_hellos(struct node *n, struct instant now, bool all, struct actions *out)
 	for (unsigned i = 0; i < n->conf.n_ports; i++) {
 		uint8_t *buf = send_room(out, SESSION_HELLO_LEN);
 		struct node_port *p = &n->ports[i];
-		bool due = p->hello_due &&
-			   instant_sub(now, p->last_hello) >= n->conf.interval_ms * NS_PER_MS;
+		bool due = p->hello_due && instant_sub(now, p->last_hello) >= hello_pause_ns(n);
 
 		if (!port_usable(n, i) || !buf || !((all && (p->full_rate || slow_too)) || due))
 			continue;
@@ -199,8 +206,8 @@ node_publish_deadline(const struct node *n)
 
 	for (unsigned i = 0; i < n->conf.n_ports; i++)
 		if (n->ports[i].hello_due && port_usable(n, i))
-			at = instant_min(at, instant_add(n->ports[i].last_hello,
-						     n->conf.interval_ms * NS_PER_MS));
+			at = instant_min(
+				at, instant_add(n->ports[i].last_hello, hello_pause_ns(n)));
 	if (!n->session.established)
 		at = instant_min(at, n->next_hello);
 	return at;

@@ -74,6 +74,8 @@ peer_restarted(struct node *n, struct instant now, struct actions *out)
 	n->peer.comeback = now;
 	n->peer.goodbye = false;
 	n->timers.known_ms = 0;
+	/* it listens for a moment only if it was started again on a machine that kept running */
+	n->next_heartbeat = instant_min(n->next_heartbeat, now);
 	if (n->peer.known)
 		node_note(out, NOTE_PEER_RESTARTED, now, 0, 0, 0, 0);
 }
