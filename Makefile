@@ -44,6 +44,10 @@ fuzz: setup ## libFuzzer: T=TARGET (default all), SECS=60 for each
 lab: setup build ## the cluster tests in namespaces; T=WORD for those whose name has it
 	@$(PYTEST) tests/lab $(if $(T),-k '$(T)')
 
+vmtest: setup build ## the cluster in virtual machines: real bonds, carriers, pauses, clocks, systemd; T=WORD
+	@scripts/setup vm
+	@$(PYTEST) -q --no-header -s tests/vm $(if $(T),-k '$(T)')
+
 bench: build ## against keepalived + conntrackd, writes docs/BENCHMARKS.md; ROUNDS=20
 	@scripts/setup bench
 	@/usr/bin/python3 -B tests/bench/bench.py --rounds $(or $(ROUNDS),20) --write docs/BENCHMARKS.md
