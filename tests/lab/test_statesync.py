@@ -343,6 +343,7 @@ def test_a_full_table_is_told_and_heals(lab):
     fill(lab.a, 30)
     lab.b.start(STANDBY, 1)
     wait_until(lambda: len(lab.b.told("table_full")) == 1, 5, "it tells what is wrong")
+    assert lab.b.told("table_full")[0][1] == limit and not lab.b.told("bulk_received")
     lab.b.wait_status(lambda s: s.bulks_received == 3 and s.table_full, "tries after 1 and 2 s", 20)
     assert lab.a.state() == lab.b.state() == "syncing"
     assert len(lab.b.told("table_full")) == 1

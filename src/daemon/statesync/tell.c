@@ -45,14 +45,14 @@ tell_bulks(struct statesync *s)
 		tell_note(s, NOTE_BULK_SENDING, d->out_total, 0);
 		t->out_id = d->out_id;
 	}
-	if (d->out == OUT_DONE && t->out != OUT_DONE)
+	if (d->out == OUT_DONE && t->out != OUT_DONE && d->out_complete)
 		tell_note(s, NOTE_BULK_SENT, d->out_sent, 0);
 	t->out = d->out;
 	if (takes && t->in_id != d->in_id) {
 		tell_note(s, NOTE_BULK_RECEIVING, d->in_total, 0);
 		t->in_id = d->in_id;
 	}
-	if (d->in == IN_DONE && t->in != IN_DONE)
+	if (d->in == IN_DONE && t->in != IN_DONE && d->in_complete)
 		tell_note(s, NOTE_BULK_RECEIVED, d->in_seen, 0);
 	t->in = d->in;
 }

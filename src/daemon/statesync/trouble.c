@@ -3,7 +3,26 @@
  * What of the peer's table this kernel does not take. Duty makes the table count as incomplete and
  * asks for it again, with pauses; here people are told, once, until all of it is held.
  */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
 #include "daemon/statesync/statesync.h"
+
+/* What the kernel holds at most, for all namespaces; 0 = not known. */
+static long
+table_limit(void)
+{
+	int fd = open("/proc/sys/net/netfilter/nf_conntrack_max", O_RDONLY | O_CLOEXEC);
+	char text[32] = {0};
+	long limit = 0;
+
+	if (fd < 0)
+		return 0;
+	if (read(fd, text, sizeof(text) - 1) > 0)
+		limit = strtol(text, NULL, 10);
+	close(fd);
+	return limit;
+}
 
 static void
 tell(struct statesync *s, const struct sink_trouble *t)
@@ -12,7 +31,7 @@ tell(struct statesync *s, const struct sink_trouble *t)
 
 	if (t->full && !told->full) {
 		told->full = true;
-		tell_note(s, NOTE_TABLE_FULL, s->stream.flows, s->conf.max_connections);
+		tell_note(s, NOTE_TABLE_FULL, s->stream.flows, table_limit());
 	}
 	if (t->failed > t->full && !told->other) {
 		told->other = true;
