@@ -8,11 +8,27 @@
 static void
 remark(const struct render *r, const json_t *e)
 {
-	const char *text = field_text(e, "remark", "");
+	const char *text = field_text(e, "remark", ""), *detail = field_text(e, "detail", "");
 
-	if (*text)
-		fprintf(r->out, "%*s%s", REMARK_INDENT, "", text);
+	if (*text || *detail)
+		fprintf(r->out, "%*s%s%s%s", REMARK_INDENT, "", text, *text && *detail ? "; " : "",
+			detail);
 	fputc('\n', r->out);
+}
+
+/* Hosts of a LinkMonitor that do not answer, one a line. */
+static void
+hosts(const struct render *r, const json_t *e)
+{
+	const json_t *list = json_object_get(e, "hosts"), *h;
+	size_t i;
+
+	json_array_foreach (list, i, h) {
+		const char *state = field_text(h, "state", "");
+
+		if (strcmp(state, "answers") != 0)
+			fprintf(r->out, "  %-40s %s\n", field_text(h, "address", "?"), state);
+	}
 }
 
 static void
@@ -44,6 +60,7 @@ quality_interfaces(const struct render *r, const json_t *data)
 		fprintf(r->out, "%-24s %5d %6lld %6lld %7s", name, !field_true(e, "lost"),
 			field_int(e, "weight", 0), field_int(e, "part", 0), "");
 		remark(r, e);
+		hosts(r, e);
 	}
 	fprintf(r->out, "%s\n\n", field_text(data, "formula", ""));
 }

@@ -82,7 +82,12 @@ def test_why_and_quality_explain(pair):
         assert "100" in node.cli("ha", "quality")[1]
         status, out, _ = node.cli("ha", "why")
         assert status == 0 and len(out.splitlines()) > 3
-        node.json("ha", "quality")
+        q = node.json("ha", "quality")
+        assert [t["name"] for t in q["terms"]][0::7] == ["interfaces", "state sync"]
+        assert all(t["value"] is None or 0 <= t["value"] <= 100 for t in q["terms"])
+        assert sum(t["weight"] for t in q["terms"]) < 100
+        assert q["compared"]["better"] == "neither" and q["peer_quality"] == 100
+        assert q["quality_formula"].endswith(f"= {q['quality']}")
         node.json("ha", "why")
 
 

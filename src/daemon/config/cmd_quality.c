@@ -8,8 +8,9 @@
 #include "core/quality/quality.h"
 #include "daemon/config/commands.h"
 
-#define FORMULA_MAX 400
-#define TERMS_LONG  8 /* so many entries are written out in the formula of the interface part */
+#define FORMULA_MAX   400
+#define HEALTH_OLD_NS (5 * NS_PER_S) /* tw-probe publishes every second */
+#define TERMS_LONG    8 /* so many entries are written out in the formula of the interface part */
 
 static bool
 bit(uint64_t bits, unsigned i)
@@ -80,8 +81,45 @@ quality_port(const struct ha_conf *conf, const struct node_status *s, const stru
 		p->counts.up, "remark", remark);
 }
 
+static const char *
+host_state_name(enum health_host_state s)
+{
+	switch (s) {
+	case HOST_NOT_ASKED:
+		return "not asked";
+	case HOST_UNSEEN:
+		return "never answered";
+	case HOST_ANSWERS:
+		return "answers";
+	case HOST_LOST:
+		return "lost";
+	}
+	return "?";
+}
+
+/* What tw-probe knows of the monitor's hosts; an empty list when it knows another configuration. */
 static json_t *
-quality_monitor(const struct ha_conf *conf, const struct node_status *s, unsigned i)
+monitor_hosts(const struct ha_monitor *m, const struct health_monitor *found)
+{
+	json_t *list = json_array();
+
+	if (strcmp(m->name, found->name) != 0)
+		return list;
+	for (unsigned i = 0; i < found->n_hosts && i < MONITOR_HOSTS_MAX; i++) {
+		const struct health_host *h = &found->hosts[i];
+		char addr[IP_TEXT_MAX];
+
+		json_array_append_new(list,
+			json_pack("{s:s, s:s, s:I, s:I}", "address", ip_fmt(&h->addr, addr),
+				"state", host_state_name(h->state), "rtt_us", (json_int_t)h->rtt_us,
+				"unanswered", (json_int_t)h->unanswered));
+	}
+	return list;
+}
+
+static json_t *
+quality_monitor(const struct ha_conf *conf, const struct node_status *s,
+	const struct health_status *health, unsigned i)
 {
 	const struct ha_monitor *m = &conf->monitors[i];
 	bool lost = bit(s->monitors_lost, i);
@@ -90,8 +128,9 @@ quality_monitor(const struct ha_conf *conf, const struct node_status *s, unsigne
 	for (unsigned p = 0; p < conf->n_ports; p++)
 		if (m->index && conf->ports[p].index == m->index)
 			iface = conf->ports[p].name;
-	return json_pack("{s:s, s:s, s:b, s:i, s:i, s:s}", "name", m->name, "interface", iface,
-		"lost", lost, "weight", m->weight, "part", lost ? 0 : m->weight, "remark",
+	return json_pack("{s:s, s:s, s:b, s:i, s:i, s:o, s:s}", "name", m->name, "interface", iface,
+		"lost", lost, "weight", m->weight, "part", lost ? 0 : m->weight, "hosts",
+		monitor_hosts(m, &health->monitors[i]), "remark",
 		lost        ? "more than half of its hosts do not answer"
 		: m->weight ? ""
 		: m->index  ? "counts as its interface"
@@ -229,17 +268,26 @@ term_value(uint8_t value)
 	return value > 100 ? json_null() : json_integer(value);
 }
 
+/* The probe's own words on a part of the machine: which fan, which disk. */
+static const char *
+term_detail(const struct health_status *health, enum quality_term i)
+{
+	return i >= QUALITY_DISKS && i < QUALITY_DISKS + _HEALTH_MAX
+		       ? health->parts[i - QUALITY_DISKS].text
+		       : "";
+}
+
 static json_t *
-quality_term(const struct node_status *s, enum quality_term i)
+quality_term(const struct node_status *s, const struct health_status *health, enum quality_term i)
 {
 	const struct claim *peer = &s->peer_claim;
 	char remark[160];
 	json_t *o;
 
 	term_remark(s, i, remark, sizeof(remark));
-	o = json_pack("{s:s, s:i, s:s, s:o, s:o, s:f}", "name", quality_term_name(i), "weight",
-		quality_weight(i), "remark", remark, "value", term_value(s->me.terms.value[i]),
-		"now", term_value(s->present.value[i]), "takes",
+	o = json_pack("{s:s, s:i, s:s, s:s, s:o, s:o, s:f}", "name", quality_term_name(i), "weight",
+		quality_weight(i), "remark", remark, "detail", term_detail(health, i), "value",
+		term_value(s->me.terms.value[i]), "now", term_value(s->present.value[i]), "takes",
 		term_takes(&s->me.terms, i) / 100.0);
 	if (!peer->valid)
 		return o;
@@ -279,16 +327,20 @@ cmd_ha_quality(struct config *c, const struct control_request *rq, struct answer
 	json_t *ports = json_array(), *monitors = json_array(), *terms = json_array();
 	const struct ha_conf *conf = &c->rev.ha;
 	char ifaces[FORMULA_MAX], formula[FORMULA_MAX];
+	struct health_status health;
 	struct node_status s;
 
 	(void)rq;
 	pages_node_status(c, &s);
+	/* what a probe that does not run said last is no news */
+	if (!pages_health_status(c, &health) || instant_sub(loop_now(), health.now) > HEALTH_OLD_NS)
+		health = (struct health_status){0};
 	for (uint16_t i = 0; i < s.n_ports && i < IFACES_MAX; i++)
 		json_array_append_new(ports, quality_port(conf, &s, &s.ports[i]));
 	for (unsigned i = 0; i < conf->n_monitors; i++)
-		json_array_append_new(monitors, quality_monitor(conf, &s, i));
+		json_array_append_new(monitors, quality_monitor(conf, &s, &health, i));
 	for (unsigned i = 0; i < _QUALITY_TERMS; i++)
-		json_array_append_new(terms, quality_term(&s, i));
+		json_array_append_new(terms, quality_term(&s, &health, i));
 	iface_formula(conf, &s, ifaces);
 	quality_formula(&s.me.terms, formula);
 	out->data = json_pack("{s:i, s:i, s:i, s:b, s:s, s:s, s:o, s:o, s:o}", "quality",
