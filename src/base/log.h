@@ -13,8 +13,3 @@ void log_init(const char *name);
 /* The name set. */
 const char *log_name(void);
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-#define log_error(...)  log_line(LOG_ERROR, __VA_ARGS__)
-#define log_warn(...)   log_line(LOG_WARN, __VA_ARGS__)
-#define log_notice(...) log_line(LOG_NOTICE, __VA_ARGS__)
-#define log_info(...)   log_line(LOG_INFO, __VA_ARGS__)

@@ -185,7 +185,9 @@ struct config {
 	struct links links;
 	struct pages pages;
 	struct loop_timer notes;
-	bool engine_hangs; /* as told */
+	bool engine_hangs;                           /* as told */
+	char findings[_HEALTH_MAX][HEALTH_TEXT_MAX]; /* of the probes, as told */
+	struct instant findings_read;
 	struct strangers strangers;
 	struct herald herald;
 	struct control *control;

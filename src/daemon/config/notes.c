@@ -4,6 +4,8 @@
  * logs what is new in the order in which it happened. How far they were read stands in the log's
  * page, so that a restart of this process neither loses nor repeats anything.
  */
+#include <stdio.h>
+#include <string.h>
 #include "daemon/config/config.h"
 
 #define NOTES_POLL_NS (100 * NS_PER_MS)
@@ -87,6 +89,28 @@ watch_engine(struct config *c, struct instant now)
 	c->engine_hangs = silent;
 }
 
+/* Which disk, which fan: the probes' texts, when they change. */
+static void
+watch_probes(struct config *c, struct instant now)
+{
+	static struct health_status s;
+
+	if (instant_sub(now, c->findings_read) < NS_PER_S || !pages_health_status(c, &s))
+		return;
+	c->findings_read = now;
+	for (unsigned i = 0; i < _HEALTH_MAX; i++) {
+		char *told = c->findings[i];
+
+		if (strcmp(told, s.parts[i].text) == 0)
+			continue;
+		if (s.parts[i].text[0])
+			eventlog_add(&c->log, NOTE_FINDING, ARG(i), ARG(s.parts[i].text));
+		else
+			eventlog_add(&c->log, NOTE_FINDING_OVER, ARG(i));
+		snprintf(told, HEALTH_TEXT_MAX, "%s", s.parts[i].text);
+	}
+}
+
 static void
 notes_timer(struct loop_timer *t, struct instant now)
 {
@@ -94,6 +118,7 @@ notes_timer(struct loop_timer *t, struct instant now)
 
 	notes_poll(c, now);
 	watch_engine(c, now);
+	watch_probes(c, now);
 	loop_timer(&c->loop, t, instant_add(now, NOTES_POLL_NS));
 }
 

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <linux/capability.h>
-#include "base/log.h"
+#include "daemon/supertell.h"
 #include "daemon/probe/probe.h"
 #include "sys/hardware.h"
 #include "sys/ipcsock.h"
@@ -379,12 +379,12 @@ keeper_main(const char *state, int sock)
 	close(SETUP_FD);
 	r = prepare(&keeper, sock);
 	if (r < 0) {
-		log_error("cannot start: %s", strerror(-r));
+		super_cannot_start("%s", strerror(-r));
 		return 1;
 	}
 	r = sandbox_caps_only(caps, sizeof(caps) / sizeof(caps[0]));
 	if (r < 0)
-		log_warn("cannot drop privileges: %s", strerror(-r));
+		SUPER_TELL(NULL, NOTE_NO_CONFINEMENT, PROC_PROBE, -r);
 	plan(&keeper);
 	loop_run(&keeper.loop);
 	return 0;

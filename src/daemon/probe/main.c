@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "base/log.h"
+#include "daemon/supertell.h"
 #include "daemon/probe/probe.h"
 #include "sys/announce.h"
 #include "sys/ipcsock.h"
@@ -70,7 +70,7 @@ take_conf(struct probe *p, const uint8_t *msg, size_t len, bool warm)
 	monitors_configure(p, &conf, warm);
 	r = ipcsock_send(p->keeper.fd, msg, len, NULL, 0);
 	if (r < 0)
-		log_warn("the keeper does not hear its configuration: %s", strerror(-r));
+		SUPER_TELL(NULL, NOTE_CANNOT_TELL, PROC_PROBE, -r);
 }
 
 static void
@@ -99,20 +99,6 @@ on_stop(void *arg)
 	loop_stop(&p->loop, 0);
 }
 
-/* The text of a finding goes to the log when it changes: it says what broke, or that it is well. */
-static void
-log_finding(const struct health_finding *old, const struct finding *f)
-{
-	const char *part = health_part_name(f->part);
-
-	if (strcmp(old->text, f->text) == 0)
-		return;
-	if (f->text[0])
-		log_warn("%s: %s", part, f->text);
-	else
-		log_notice("%s: in order again", part);
-}
-
 static void
 on_keeper(struct loop_fd *f, uint32_t events)
 {
@@ -126,7 +112,7 @@ on_keeper(struct loop_fd *f, uint32_t events)
 	if (n == -EAGAIN)
 		return;
 	if (n <= 0) {
-		log_error(
+		super_tell(NULL, NOTE_PROBE_FAILED, NULL, 0,
 			"the keeper has ended: so does this process, to be started again with it");
 		loop_stop(&p->loop, 1);
 		return;
@@ -134,7 +120,6 @@ on_keeper(struct loop_fd *f, uint32_t events)
 	if (!ipc_decode_finding(msg, (size_t)n, &found))
 		return;
 	to = &p->status.parts[found.part];
-	log_finding(to, &found);
 	p->stale |= to->value != found.value || to->late != found.late ||
 		    strcmp(to->text, found.text) != 0;
 	*to = (struct health_finding){.value = found.value, .late = found.late, .at = loop_now()};
@@ -208,10 +193,10 @@ confine(void)
 	int r = sandbox_caps_only(caps, 1);
 
 	if (r < 0)
-		log_warn("cannot drop privileges: %s", strerror(-r));
+		SUPER_TELL(NULL, NOTE_NO_CONFINEMENT, PROC_PROBE, -r);
 	r = sandbox_syscalls(SANDBOX_PROBE);
 	if (r < 0)
-		log_warn("cannot restrict system calls: %s", strerror(-r));
+		SUPER_TELL(NULL, NOTE_NO_CONFINEMENT, PROC_PROBE, -r);
 }
 
 int
@@ -221,7 +206,7 @@ probe_main(const struct daemon_opts *o)
 	int r = prepare(&probe, o);
 
 	if (r < 0) {
-		log_error("cannot start: %s", strerror(-r));
+		super_cannot_start("%s", strerror(-r));
 		return 1;
 	}
 	confine();
