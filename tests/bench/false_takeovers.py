@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How often a pair changes roles although nothing is wrong, while every core is busy.
 
-    false_takeovers.py [--minutes N] [--systems KEY,…] [--loss PERCENT] [--nice N]
+    false_takeovers.py [--minutes N] [--pairs N] [--systems KEY,…] [--loss PERCENT] [--nice N]
 
 Every core gets a busy loop of the normal scheduling class, the pair carries traffic, nothing is broken.
 With --loss so many of the heartbeats between the nodes on lan are lost in either direction; with --nice the
-loops give way to other work on the machine, which is then part of the load. Each system runs for N minutes;
-takeovers, packets lost and the longest outage are printed as a Markdown table.
+loops give way to other work on the machine, which is then part of the load. Each system runs for N minutes,
+with --pairs so many of it side by side: six pairs for ten minutes are an hour of one pair. Takeovers, packets
+lost and the longest outage of all pairs are printed as a Markdown table.
 """
 import argparse
 import os
@@ -19,36 +20,42 @@ from systems import all_systems, machine  # noqa: E402
 from netns import die_with_us  # noqa: E402
 
 
-def measure(system, seconds, loss, nice):
-    lab = system.make()
-    busy = []
+def measure(system, args):
+    """Takeovers, figures of the traffic and frames lost on purpose, of all pairs together."""
+    labs, busy = [], []
 
     def begin():
-        os.nice(nice)
+        os.nice(args.nice)
         die_with_us()
 
     try:
-        if loss:
-            lab.switches.lose("lan", loss)
-        traffic = lab.traffic(100, interval_us=1000).start()
-        before = system.takeovers(lab)
+        for _ in range(args.pairs):
+            labs.append(system.make())
+        traffics = [lab.traffic(20, interval_us=5000).start() for lab in labs]
+        if args.loss:
+            for lab in labs:
+                lab.switches.lose("lan", args.loss)
+        before = sum(system.takeovers(lab) for lab in labs)
         busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"], preexec_fn=begin)
                 for _ in range(os.cpu_count())]
-        time.sleep(seconds)
-        traffic.settle()
-        figures = traffic.mark("busy")
-        lost = lab.switches.lost("lan") if loss else 0
-        return system.takeovers(lab) - before, figures, lost
+        time.sleep(args.minutes * 60)
+        for traffic in traffics:
+            traffic.settle()
+        figures = [traffic.mark("busy") for traffic in traffics]
+        lost = sum(lab.switches.lost("lan") for lab in labs) if args.loss else 0
+        return sum(system.takeovers(lab) for lab in labs) - before, figures, lost
     finally:
         for p in busy:
             p.kill()
             p.wait()
-        lab.close()
+        for lab in labs:
+            lab.close()
 
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("--minutes", type=float, default=60)
+    ap.add_argument("--pairs", type=int, default=1)
     ap.add_argument("--systems", help="by comma: " + ", ".join(s.key for s in all_systems()))
     ap.add_argument("--loss", type=int, default=0, metavar="PERCENT")
     ap.add_argument("--nice", type=int, default=0)
@@ -58,12 +65,13 @@ def main():
         ap.error(f"no such system: {', '.join(sorted(unknown))}")
     systems = [s for s in all_systems() if not args.systems or s.key in args.systems.split(",")]
     print(", ".join(f"{k} {v}" for k, v in machine()))
-    print(f"\n{args.minutes:g} min with {os.cpu_count()} busy loops (nice {args.nice}), {args.loss} % of the "
-          "heartbeats on lan lost\n\n| | false takeovers | packets lost | longest outage ms | connections "
-          "broken | heartbeats lost |\n| --- | ---: | ---: | ---: | ---: | ---: |", flush=True)
+    print(f"\n{args.pairs} pairs for {args.minutes:g} min with {os.cpu_count()} busy loops (nice {args.nice}), "
+          f"{args.loss} % of the heartbeats on lan lost\n\n| | false takeovers | packets lost | longest outage ms | "
+          "connections broken | heartbeats lost |\n| --- | ---: | ---: | ---: | ---: | ---: |", flush=True)
     for system in systems:
-        count, f, lost = measure(system, args.minutes * 60, args.loss, args.nice)
-        print(f"| {system.title} | {count} | {f.lost} | {f.outage_ms:.1f} | {f.dead + f.stalled} | {lost} |",
+        count, figures, lost = measure(system, args)
+        print(f"| {system.title} | {count} | {sum(f.lost for f in figures)} | "
+              f"{max(f.outage_ms for f in figures):.1f} | {sum(f.dead + f.stalled for f in figures)} | {lost} |",
               flush=True)
 
 
