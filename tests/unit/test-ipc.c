@@ -150,6 +150,58 @@ test_small_messages(void **state)
 	assert_false(ipc_decode_shutdown(buf, len, &shut));
 }
 
+static void
+test_probe_conf(void **state)
+{
+	static struct probe_conf in, out;
+	struct finding fin = {.part = HEALTH_FANS, .value = 50, .text = "fan2"}, fout;
+	size_t len;
+
+	memset(&in, 0, sizeof(in));
+	in.tpm = true;
+	in.n_ports = MONITOR_PORTS_MAX;
+	in.n_monitors = MONITORS_MAX;
+	for (unsigned i = 0; i < MONITOR_PORTS_MAX; i++) {
+		memcpy(in.ports[i].name, "abcdefghijkl", 13);
+		memcpy(in.ports[i].dev, "enp0s31f6.1234x", 16);
+		in.ports[i].own[0] = (struct ip_addr){.family = 4, .b = {10, 1, 0, 2}};
+		in.ports[i].own[1] = (struct ip_addr){.family = 6, .b = {0xfd, [15] = 2}};
+		in.ports[i].shared[0] = (struct ip_addr){.family = 4, .b = {10, 1, 0, 1}};
+		in.ports[i].shared[1] = (struct ip_addr){.family = 6, .b = {0xfd, [15] = 1}};
+	}
+	for (unsigned i = 0; i < MONITORS_MAX; i++) {
+		struct probe_monitor *m = &in.monitors[i];
+
+		*m = (struct probe_monitor){.name = "abcdefghijkl",
+			.max_loss = 7,
+			.ping_ms = 250,
+			.grace_ms = 45000,
+			.n_hosts = MONITOR_HOSTS_MAX};
+		for (unsigned h = 0; h < MONITOR_HOSTS_MAX; h++)
+			m->hosts[h] = (struct probe_host){
+				.addr = {.family = 6, .b = {0x20, 1, [15] = (uint8_t)h}},
+				.port = (uint8_t)((i + h) % MONITOR_PORTS_MAX),
+				.on_link = h % 2};
+	}
+	len = ipc_encode_probe_conf(&in, buf, sizeof(buf));
+	assert_true(len > 0 && ipc_decode_probe_conf(buf, len, &out));
+	assert_memory_equal(&in, &out, sizeof(in));
+	for (size_t cut = 0; cut < len; cut += 7)
+		assert_false(ipc_decode_probe_conf(buf, cut, &out));
+	in.monitors[3].hosts[2].port = MONITOR_PORTS_MAX; /* nowhere */
+	assert_false(
+		ipc_decode_probe_conf(buf, ipc_encode_probe_conf(&in, buf, sizeof(buf)), &out));
+	in.monitors[3].hosts[2].port = 0;
+	in.monitors[9].ping_ms = 0; /* as fast as it can */
+	assert_false(
+		ipc_decode_probe_conf(buf, ipc_encode_probe_conf(&in, buf, sizeof(buf)), &out));
+	len = ipc_encode_finding(&fin, buf, sizeof(buf));
+	assert_true(ipc_decode_finding(buf, len, &fout) && fout.part == HEALTH_FANS &&
+		    fout.value == 50 && strcmp(fout.text, "fan2") == 0);
+	buf[3] = 101;
+	assert_false(ipc_decode_finding(buf, len, &fout));
+}
+
 /* Both kinds, field by field. */
 static void
 test_announcements(void **state)
@@ -188,6 +240,7 @@ main(void)
 		cmocka_unit_test(test_ha_conf),
 		cmocka_unit_test(test_sync_conf_and_addresses),
 		cmocka_unit_test(test_small_messages),
+		cmocka_unit_test(test_probe_conf),
 		cmocka_unit_test(test_announcements),
 	};
 

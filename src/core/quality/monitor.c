@@ -36,7 +36,7 @@ sent_at(const struct monitor_host *h)
 static void
 schedule(struct monitor *m, struct monitor_host *h)
 {
-	h->next = instant_add(sent_at(h), period(m->conf, h));
+	h->next = instant_add(h->planned, period(m->conf, h));
 }
 
 void
@@ -92,6 +92,9 @@ monitor_asked(struct monitor *m, unsigned host, struct instant now)
 	if (h->unanswered < UINT32_MAX)
 		h->unanswered++;
 	h->sent[h->seq % MONITOR_RING] = now;
+	h->planned = h->next;
+	if (instant_sub(now, h->next) >= m->conf->ping_ms * NS_PER_MS / 2)
+		h->planned = now; /* that late, nothing is made up for */
 	schedule(m, h);
 	return h->seq;
 }

@@ -60,11 +60,12 @@ struct monitor_host {
 	bool can_ask; /* there is an address to ask from */
 	bool seen;    /* has answered since the configuration was applied: counts */
 	bool lost;
-	uint32_t seq;                      /* of the newest probe; 0 = none yet */
-	uint32_t answered;                 /* newest probe that was answered */
-	uint32_t unanswered;               /* probes since that one */
-	uint32_t rtt_us;                   /* of the newest answer */
-	struct instant next;               /* when to ask; NEVER = not now */
+	uint32_t seq;           /* of the newest probe; 0 = none yet */
+	uint32_t answered;      /* newest probe that was answered */
+	uint32_t unanswered;    /* probes since that one */
+	uint32_t rtt_us;        /* of the newest answer */
+	struct instant next;    /* when to ask; NEVER = not now */
+	struct instant planned; /* when the newest probe was to be sent: delays do not add up */
 	struct instant sent[MONITOR_RING]; /* by seq % MONITOR_RING */
 };
 
