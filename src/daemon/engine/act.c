@@ -2,7 +2,6 @@
 /* The engine's hands: gate, frames, announcements, notes, messages to the other processes. */
 #include <errno.h>
 #include "daemon/engine/engine.h"
-#include "sys/ipcsock.h"
 
 void
 engine_tell_sync(struct engine *e)
@@ -10,9 +9,7 @@ engine_tell_sync(struct engine *e)
 	uint8_t msg[64];
 	size_t len = ipc_encode_sync_part(&e->sync_part, msg, sizeof(msg));
 
-	e->sync_part_pending =
-		e->links[PROC_STATESYNC].fd >= 0 &&
-		ipcsock_send(e->links[PROC_STATESYNC].fd, msg, len, NULL, 0) == -EAGAIN;
+	e->sync_part_pending = child_send(&e->links, PROC_STATESYNC, msg, len) == -EAGAIN;
 }
 
 static void
@@ -21,9 +18,7 @@ send_reply(struct engine *e, uint32_t id, enum refusal refusal)
 	struct ipc_reply m = {.id = id, .refusal = refusal};
 	uint8_t msg[64];
 
-	if (e->links[PROC_CONFIG].fd >= 0)
-		ipcsock_send(e->links[PROC_CONFIG].fd, msg, ipc_encode_reply(&m, msg, sizeof(msg)),
-			NULL, 0);
+	child_send(&e->links, PROC_CONFIG, msg, ipc_encode_reply(&m, msg, sizeof(msg)));
 }
 
 /*

@@ -23,8 +23,8 @@ engine_ask_init(struct engine *e)
 static bool
 ask(struct engine *e, const uint8_t *msg, size_t len, const int *fd)
 {
-	return e->links[PROC_CONFIG].fd >= 0 &&
-	       ipcsock_send(e->links[PROC_CONFIG].fd, msg, len, fd, fd != NULL) == 0;
+	return e->links.peer[PROC_CONFIG].fd >= 0 &&
+	       ipcsock_send(e->links.peer[PROC_CONFIG].fd, msg, len, fd, fd != NULL) == 0;
 }
 
 void

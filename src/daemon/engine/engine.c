@@ -8,7 +8,6 @@
 #include <unistd.h>
 #include "daemon/engine/engine.h"
 #include "daemon/supertell.h"
-#include "sys/ipcsock.h"
 #include "sys/sandbox.h"
 
 void
@@ -72,97 +71,54 @@ take_health(struct engine *e, const uint8_t *msg, size_t len)
 }
 
 static void
-on_peer_message(struct loop_fd *f, uint32_t events)
+on_message(void *arg, enum proc from, const uint8_t *msg, size_t len, int fd)
 {
-	static uint8_t msg[IPC_MSG_MAX];
-	struct engine *e = f->arg;
+	struct engine *e = arg;
 
-	(void)events;
-	for (unsigned rounds = 0; rounds < 16; rounds++) {
-		size_t n_fds = 1;
-		int fd = -1, n = ipcsock_recv(f->fd, msg, sizeof(msg), &fd, &n_fds);
-
-		if (n == -EAGAIN)
-			return;
-		if (n <= 0) { /* the other process ended; the supervisor brings a new link */
-			fd = f->fd;
-			loop_del_fd(&e->loop, f);
-			close(fd);
-			return;
-		}
-		e->now = loop_now();
-		switch (ipc_type(msg, (size_t)n)) {
-		case IPC_HA_CONF:
-			take_conf(e, msg, (size_t)n);
-			break;
-		case IPC_ADDRESSES:
-			ipc_decode_addresses(msg, (size_t)n, &e->addresses);
-			break;
-		case IPC_COMMAND:
-			take_command(e, msg, (size_t)n);
-			break;
-		case IPC_SYNC_REPORT:
-			take_report(e, msg, (size_t)n);
-			break;
-		case IPC_HEALTH:
-			take_health(e, msg, (size_t)n);
-			break;
-		case IPC_OPENED:
-			engine_take_opened(e, msg, (size_t)n, fd);
-			fd = -1;
-			break;
-		case IPC_LINKS:
-			engine_take_links(e, msg, (size_t)n, fd);
-			fd = -1;
-			break;
-		}
-		if (fd >= 0)
-			close(fd);
-	}
-}
-
-static void
-take_link(struct engine *e, enum proc proc, int fd)
-{
-	struct loop_fd *f = &e->links[proc];
-
-	if (f->fd >= 0) {
-		int old = f->fd;
-
-		loop_del_fd(&e->loop, f);
-		close(old);
-	}
-	f->fn = on_peer_message;
-	f->arg = e;
-	if (loop_add_fd(&e->loop, f, fd, EPOLLIN) < 0)
-		close(fd);
-	else if (proc == PROC_STATESYNC)
-		engine_tell_sync(e);
-}
-
-static void
-on_supervisor(struct loop_fd *f, uint32_t events)
-{
-	struct engine *e = f->arg;
-	struct event stop = {.kind = EV_STOP};
-	struct ipc_link link;
-	uint8_t msg[256];
-	size_t n_fds = 1;
-	int fd = -1, n;
-
-	(void)events;
-	n = ipcsock_recv(f->fd, msg, sizeof(msg), &fd, &n_fds);
-	if (n == -EAGAIN)
-		return;
-	if (n <= 0) {
-		loop_stop(&e->loop, 1); /* the supervisor is gone: so is this node */
-		return;
-	}
+	(void)from;
 	e->now = loop_now();
-	if (ipc_decode_link(msg, (size_t)n, &link) && n_fds == 1)
-		take_link(e, link.proc, fd);
-	else if (ipc_type(msg, (size_t)n) == IPC_STOP)
-		engine_step(e, &stop);
+	switch (ipc_type(msg, len)) {
+	case IPC_HA_CONF:
+		take_conf(e, msg, len);
+		break;
+	case IPC_ADDRESSES:
+		ipc_decode_addresses(msg, len, &e->addresses);
+		break;
+	case IPC_COMMAND:
+		take_command(e, msg, len);
+		break;
+	case IPC_SYNC_REPORT:
+		take_report(e, msg, len);
+		break;
+	case IPC_HEALTH:
+		take_health(e, msg, len);
+		break;
+	case IPC_OPENED:
+		engine_take_opened(e, msg, len, fd);
+		return;
+	case IPC_LINKS:
+		engine_take_links(e, msg, len, fd);
+		return;
+	}
+	if (fd >= 0)
+		close(fd); /* nobody was to send us one */
+}
+
+static void
+on_link(void *arg, enum proc who)
+{
+	if (who == PROC_STATESYNC)
+		engine_tell_sync(arg);
+}
+
+static void
+on_stop(void *arg)
+{
+	struct engine *e = arg;
+	struct event stop = {.kind = EV_STOP};
+
+	e->now = loop_now();
+	engine_step(e, &stop);
 }
 
 /* After each round: time, in the order that the core asks for: frames first, then the tick. */
@@ -196,8 +152,8 @@ after_round(void *arg, struct instant now)
 	if (e->exiting) {
 		uint8_t msg[16];
 
-		ipcsock_send(
-			e->super.fd, msg, ipc_encode_plain(IPC_STOPPED, msg, sizeof(msg)), NULL, 0);
+		child_send(&e->links, PROC_SUPERVISOR, msg,
+			ipc_encode_plain(IPC_STOPPED, msg, sizeof(msg)));
 		loop_stop(&e->loop, 0);
 		return;
 	}
@@ -219,15 +175,10 @@ on_timer(struct loop_timer *t, struct instant now)
 static int
 receive_setup(struct engine *e)
 {
-	int fds[SETUP_ENGINE_N], n, r;
-	size_t n_fds = SETUP_ENGINE_N;
-	uint8_t msg[64];
+	int fds[SETUP_ENGINE_N], r = child_setup(fds, SETUP_ENGINE_N);
 
-	n = ipcsock_recv(SETUP_FD, msg, sizeof(msg), fds, &n_fds);
-	if (n < 0)
-		return n;
-	if (ipc_type(msg, (size_t)n) != IPC_SETUP || n_fds != SETUP_ENGINE_N)
-		return -EPROTO;
+	if (r < 0)
+		return r;
 	r = gate_map(fds[SETUP_ENGINE_GATE_MAP], &e->gate);
 	if (r < 0)
 		return r;
@@ -268,14 +219,12 @@ confine(struct engine *e)
 int
 engine_main(const struct daemon_opts *o)
 {
+	static const struct child_calls calls = {on_message, on_link, on_stop};
 	static struct engine engine; /* large, and locked into memory with the rest */
 	struct node_seed seed = {.warm = o->warm};
 	struct engine *e = &engine;
 	int r;
 
-	e->super.fd = -1;
-	for (unsigned i = 0; i < _PROC_MAX; i++)
-		e->links[i].fd = -1;
 	e->sync_part.part = SYNC_STANDBY;
 	e->node = aligned_alloc(16, (node_size() + 15) & ~(size_t)15);
 	if (sodium_init() < 0 || !e->node)
@@ -296,12 +245,10 @@ engine_main(const struct daemon_opts *o)
 		return 1;
 	}
 	e->timer.fn = on_timer;
-	e->super.fn = on_supervisor;
-	e->super.arg = e;
 	e->loop.after = after_round;
 	e->loop.after_arg = e;
 	e->now = e->published = loop_now();
-	if (loop_add_fd(&e->loop, &e->super, SETUP_FD, EPOLLIN) < 0)
+	if (child_open(&e->links, &e->loop, &calls, e) < 0)
 		return 1;
 	confine(e);
 	loop_timer(&e->loop, &e->timer, e->now);

@@ -8,7 +8,7 @@
 #pragma once
 #include "core/hb/budget.h"
 #include "core/node/node.h"
-#include "daemon/setup.h"
+#include "daemon/child.h"
 #include "sys/announce.h"
 #include "sys/gate.h"
 #include "sys/linkwatch.h"
@@ -42,7 +42,8 @@ struct engine_port {
 struct engine {
 	struct loop loop;
 	struct loop_timer timer;
-	struct loop_fd super, links[_PROC_MAX], linkwatch_fd;
+	struct child_links links; /* to supervisor, config, state sync, probe */
+	struct loop_fd linkwatch_fd;
 	struct linkwatch linkwatch;
 	struct loop_fd teamwatch_fd;
 	struct teamwatch teamwatch; /* open when there is a team */
