@@ -51,6 +51,22 @@ hw_tpm_judge(const uint8_t *answer, size_t len, struct finding *out)
 		hw_text(out, "TPM: its self-test failed with 0x%03x", result);
 }
 
+static bool
+is_old(const char *root)
+{
+	char path[512], version = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/sys/class/tpm/tpm0/tpm_version_major", root);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false; /* an old kernel: ask */
+	if (read(fd, &version, 1) != 1)
+		version = 0;
+	close(fd);
+	return version == '1';
+}
+
 void
 hw_tpm(const char *root, struct finding *out)
 {
@@ -64,6 +80,10 @@ hw_tpm(const char *root, struct finding *out)
 	snprintf(path, sizeof(path), "%s/sys/class/tpm/tpm0", root);
 	if (access(path, F_OK) < 0) {
 		hw_text(out, "TPM: this machine has none");
+		return;
+	}
+	if (is_old(root)) {
+		hw_text(out, "TPM: of version 1.2, which is not asked");
 		return;
 	}
 	out->value = 0;

@@ -263,7 +263,7 @@ def test_standby_engine_sleeps(pair, traffic):
     check_no_loss(traffic.mark("standby slept"))
 
 
-@pytest.mark.parametrize("comm", ["tw-statesync", "tw-config"])
+@pytest.mark.parametrize("comm", ["tw-statesync", "tw-config", "tw-probe"])
 @pytest.mark.parametrize("where", ["active", "standby"])
 def test_helper_process_killed(pair, traffic, comm, where):
     active = pair.active

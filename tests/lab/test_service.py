@@ -32,7 +32,7 @@ def test_start_of_a_pair(cluster):
     assert lab.a.ha()["position"] == "open"
     for node in lab.nodes:
         comms = sorted(node.children(node.daemon.pid).values())
-        assert {"tw-engine", "tw-statesync", "tw-config"} <= set(comms), comms
+        assert {"tw-engine", "tw-statesync", "tw-config", "tw-probe"} <= set(comms), comms
 
 
 def test_first_node_alone(cluster):

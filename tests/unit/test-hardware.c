@@ -317,7 +317,11 @@ test_tpm(void **state)
 	f = (struct finding){0};
 	hw_tpm(root, &f);
 	assert_int_equal(f.value, HEALTH_UNKNOWN);
-	plant("sys/class/tpm/tpm0/x=\n");
+	plant("sys/class/tpm/tpm0/tpm_version_major=1\n");
+	f = (struct finding){0};
+	hw_tpm(root, &f);
+	assert_int_equal(f.value, HEALTH_UNKNOWN);
+	plant("sys/class/tpm/tpm0/tpm_version_major=2\n");
 	f = (struct finding){0};
 	hw_tpm(root, &f);
 	assert_int_equal(f.value, 0);
