@@ -327,6 +327,7 @@ test_command_ends_with_the_peer(void **state)
 		{CMD_DEACTIVATE, ROLE_INACTIVE, false, true, REFUSE_PEER_NOT_ALIVE},
 		{CMD_ACTIVATE, ROLE_INACTIVE, true, false, REFUSE_NONE}, /* gets the role, alone */
 		{CMD_ACTIVATE, ROLE_INACTIVE, false, true, REFUSE_NOT_ABLE},
+		{CMD_ACTIVATE, ROLE_SILENT, true, true, REFUSE_PEER_NOT_ALIVE},
 		{CMD_ACTIVATE, ROLE_ACTIVE, true, true, REFUSE_NONE},
 	};
 

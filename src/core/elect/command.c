@@ -150,8 +150,11 @@ hopeless(const struct elect *e, const struct elect_in *in)
 {
 	if (in->peer_state != PEER_DEAD)
 		return REFUSE_NONE;
-	if (e->command == CMD_ACTIVATE)
-		return in->facts.able ? REFUSE_NONE : REFUSE_NOT_ABLE;
+	if (e->command == CMD_ACTIVATE && !in->facts.able)
+		return REFUSE_NOT_ABLE;
+	/* one that still listens goes on listening, whoever asks */
+	if (e->command == CMD_ACTIVATE && e->role != ROLE_SILENT)
+		return REFUSE_NONE;
 	return e->role == ROLE_DRAINING ? REFUSE_NONE : REFUSE_PEER_NOT_ALIVE;
 }
 
