@@ -177,7 +177,7 @@ def test_state_folder_read_only(cluster):
     assert quality(node) == 100
     inside(node, "mount", "-o", "remount,ro", node.path("state"))
     node.wait_for(lambda h: h["quality"] < 80, 15, "lowers its quality")
-    assert "its file system is read-only" in node.log()
+    wait_until(lambda: "its file system is read-only" in node.log(), 3, "told in words")
     inside(node, "mount", "-o", "remount,rw", node.path("state"))
     node.wait_for(lambda h: h["quality"] == 100, 25, "is well again")
 
