@@ -312,36 +312,45 @@ test_announce_needs_active(void **state)
 	}
 }
 
-/* A command whose other node died is answered then, not at its time-out. */
+/* A command of which nothing can come any more is answered then, not at its time-out. */
 static void
-test_command_ends_with_the_peer(void **state)
+test_hopeless_command_ends(void **state)
 {
 	static const struct {
 		enum command cmd;
 		enum role role;
-		bool able, answered;
+		bool able, alive, peer_able, yield;
+		bool answered;
 		enum refusal refusal;
 	} table[] = {
-		{CMD_DEACTIVATE, ROLE_ACTIVE, true, true, REFUSE_PEER_NOT_ALIVE},
-		{CMD_DEACTIVATE, ROLE_DRAINING, true, false, REFUSE_NONE}, /* until it has ended */
-		{CMD_DEACTIVATE, ROLE_INACTIVE, false, true, REFUSE_PEER_NOT_ALIVE},
-		{CMD_ACTIVATE, ROLE_INACTIVE, true, false, REFUSE_NONE}, /* gets the role, alone */
-		{CMD_ACTIVATE, ROLE_INACTIVE, false, true, REFUSE_NOT_ABLE},
-		{CMD_ACTIVATE, ROLE_SILENT, true, true, REFUSE_PEER_NOT_ALIVE},
-		{CMD_ACTIVATE, ROLE_ACTIVE, true, true, REFUSE_NONE},
+		/* the other node has died */
+		{CMD_DEACTIVATE, ROLE_ACTIVE, true, false, true, true, true, REFUSE_PEER_NOT_ALIVE},
+		{CMD_DEACTIVATE, ROLE_DRAINING, true, false, true, true, false, REFUSE_NONE},
+		{CMD_DEACTIVATE, ROLE_INACTIVE, false, false, true, false, true,
+			REFUSE_PEER_NOT_ALIVE},
+		{CMD_ACTIVATE, ROLE_INACTIVE, true, false, true, false, false, REFUSE_NONE},
+		{CMD_ACTIVATE, ROLE_INACTIVE, false, false, true, false, true, REFUSE_NOT_ABLE},
+		{CMD_ACTIVATE, ROLE_SILENT, true, false, true, false, true, REFUSE_PEER_NOT_ALIVE},
+		{CMD_ACTIVATE, ROLE_ACTIVE, true, false, true, false, true, REFUSE_NONE},
+		/* it lives */
+		{CMD_DEACTIVATE, ROLE_ACTIVE, true, true, true, true, false, REFUSE_NONE},
+		{CMD_DEACTIVATE, ROLE_ACTIVE, true, true, false, true, true, REFUSE_PEER_NOT_ABLE},
+		{CMD_DEACTIVATE, ROLE_ACTIVE, true, true, true, false, true, REFUSE_TIMEOUT},
+		{CMD_DEACTIVATE, ROLE_DRAINING, true, true, false, true, false, REFUSE_NONE},
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		struct claim peer = {.valid = true, .able = true, .term = 4};
+		struct claim peer = {.valid = true, .able = table[i].peer_able, .term = 4};
 		struct elect_in in = {.now = ms(1000),
 			.enabled = true,
-			.peer_state = PEER_DEAD,
+			.peer_state = table[i].alive ? PEER_ALIVE : PEER_DEAD,
 			.peer = &peer,
 			.facts = {.able = table[i].able}};
 		struct elect e;
 
 		elect_init(&e, in.now);
 		e.role = table[i].role;
+		e.yield = table[i].yield;
 		e.commanded = true;
 		e.command = table[i].cmd;
 		e.command_id = 7;
@@ -371,7 +380,7 @@ main(void)
 		cmocka_unit_test(test_lease),
 		cmocka_unit_test(test_moves),
 		cmocka_unit_test(test_announce_needs_active),
-		cmocka_unit_test(test_command_ends_with_the_peer),
+		cmocka_unit_test(test_hopeless_command_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

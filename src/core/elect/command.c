@@ -142,12 +142,20 @@ elect_stop(struct elect *e, const struct elect_in *in)
 }
 
 /*
- * The other node is dead, so nothing will come of the command, and whoever gave it need not wait
- * for the time-out. An able node that asked for the role still gets it, alone: that is its answer.
+ * Nothing will come of the command any more, so whoever gave it need not wait for the time-out:
+ * REFUSE_NONE = something may. An able node that asked for the role of a dead one still gets it,
+ * alone: that is its answer.
  */
 static enum refusal
 hopeless(const struct elect *e, const struct elect_in *in)
 {
+	if (e->command == CMD_DEACTIVATE && e->role == ROLE_ACTIVE &&
+		in->peer_state == PEER_ALIVE) {
+		if (in->peer && !in->peer->able)
+			return REFUSE_PEER_NOT_ABLE;
+		/* the role was given up, not taken, and is here again */
+		return e->yield ? REFUSE_NONE : REFUSE_TIMEOUT;
+	}
 	if (in->peer_state != PEER_DEAD)
 		return REFUSE_NONE;
 	if (e->command == CMD_ACTIVATE && !in->facts.able)
