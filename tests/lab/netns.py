@@ -16,6 +16,7 @@ NAMES = re.compile(r"^tw(\d+)x\d+-\w+$")
 _libc = ctypes.CDLL(None, use_errno=True)
 _counter = 0
 _ours = []
+SLOW = float(os.environ.get("TW_LAB_SLOW", "1"))  # a machine that needs that many times as long
 
 
 class LabError(Exception):
@@ -24,7 +25,7 @@ class LabError(Exception):
 
 def run(*args, check=True, stdin=None, timeout=30):
     """Runs a command, returns its output; LabError with all it said when it fails."""
-    p = subprocess.run(args, input=stdin, capture_output=True, text=True, timeout=timeout)
+    p = subprocess.run(args, input=stdin, capture_output=True, text=True, timeout=timeout * SLOW)
     if check and p.returncode != 0:
         raise LabError(f"{' '.join(args)}: status {p.returncode}\n{stdin or ''}{p.stdout}{p.stderr}")
     return p.stdout
@@ -37,6 +38,7 @@ def die_with_us():
 
 def wait_until(predicate, timeout, what, step=0.02):
     """Returns the first true value of predicate(), or fails with `what` after `timeout` seconds."""
+    timeout *= SLOW
     end = time.monotonic() + timeout
     while True:
         value = predicate()

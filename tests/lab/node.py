@@ -15,7 +15,10 @@ KEY = base64.b64encode(bytes(range(32))).decode()
 
 def statements(node_type, name=None, ha="", enabled=True, sync="sync", profile=None, ipv6=True,
                extra_segments=(), rules=None, more=""):
-    """The lab's configuration. `ha` is put behind `set HighAvailability`, `more` at the end."""
+    """The lab's configuration. `ha` is put behind `set HighAvailability`, `more` at the end. Machines
+    that are slow give timers of their own in TW_LAB_TIMERS, for tests that do not ask for any."""
+    if not profile and "HeartbeatInterval" not in ha:
+        ha = f"{os.environ.get('TW_LAB_TIMERS', '')} {ha}".strip()
     master_slave = (2, 3)
     lines = [f"set Device Name={name or ('fw1' if node_type == 'Master' else 'fw2')}"]
     set_ha = f"set HighAvailability Enabled={'Yes' if enabled else 'No'} ClusterID=7 NodeType={node_type}"

@@ -62,7 +62,8 @@ def machines():
     began = time.monotonic()
     _farm = Farm()
     try:
-        say(f"   images {time.monotonic() - began:.0f} s ({farm_module.image.kernel_version()}, Debian root, this build)")
+        say(f"   images {time.monotonic() - began:.0f} s: kernel {farm_module.image.kernel_version()}, "
+            "Debian root, this build")
         began = time.monotonic()
         _farm.power_on()
         say(f"   world, a and b have booted: {time.monotonic() - began:.0f} s (QEMU without acceleration, "

@@ -152,12 +152,14 @@ def ours():
         shutil.rmtree(os.path.join(top, "usr", "share", sub), ignore_errors=True)
     here = os.path.join(top, "tw")
     shutil.copytree(os.path.join(HERE, "guest"), os.path.join(here, "guest"))
-    shutil.copytree(os.path.join(ROOT, "tests", "lab"), os.path.join(here, "tests", "lab"),
-                    ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("tests/lab/tw-traffic", "tests/lab/tw-netnode", "src/daemon/twinwalld", "src/cli/twinwall"):
-        if os.path.exists(os.path.join(BUILD, name)):
-            os.makedirs(os.path.join(here, "build", os.path.dirname(name)), exist_ok=True)
-            shutil.copy(os.path.join(BUILD, name), os.path.join(here, "build", name))
+    # the lab's tests and what they read or run
+    for sub in ("tests/lab", "tests/golden", "src/core/notes"):
+        shutil.copytree(os.path.join(ROOT, sub), os.path.join(here, sub), ignore=shutil.ignore_patterns("__pycache__"))
+    for sub in ("tests/lab", "tests/golden", "src/daemon", "src/cli"):
+        os.makedirs(os.path.join(here, "build", sub))
+        for path in glob.glob(os.path.join(BUILD, sub, "*")):
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                shutil.copy(path, os.path.join(here, "build", sub))
     units = os.path.join(top, "etc", "systemd", "system")
     os.makedirs(os.path.join(units, "sysinit.target.wants"))
     os.symlink("/tw/guest/tw-agent.service", os.path.join(units, "tw-agent.service"))

@@ -131,7 +131,8 @@ class Vm:
         for name, mac, end in self.cables:
             # without a speed a bond does not speak LACP on it
             args += ["-netdev", f"socket,id=cable-{name},fd={end.fileno()}",
-                     "-device", f"virtio-net-pci,netdev=cable-{name},id={name},mac={mac},speed=1000,duplex=full,romfile="]
+                     "-device", f"virtio-net-pci,netdev=cable-{name},id={name},mac={mac},speed=1000,"
+                                "duplex=full,romfile="]
         return args
 
     def start(self):

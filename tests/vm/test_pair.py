@@ -134,7 +134,7 @@ def test_lacp_member_does_not_weigh(farm):
 
 
 def test_lacp_members_weigh(farm):
-    """S151–S153: LACPMembersHaveWeight=1: a lost member, and one with carrier that the partner left, lower the quality"""
+    """S151–S153: LACPMembersHaveWeight=1: a member without carrier, or left by the partner, lowers the quality"""
     farm.up("802.3ad", "LACPMembersHaveWeight=1")
     traffic, old = farm.traffic(), farm.active()
     new = farm.other(old)
