@@ -281,9 +281,9 @@ test_moves(void **state)
 	static const char *const table[_ROLE_MAX] = {
 		[ROLE_SILENT] = "-x-x-x",
 		[ROLE_INACTIVE] = "x-xx-x",
-		[ROLE_WANTING] = "xx-x-x",
+		[ROLE_WANTING] = "xx-x--",
 		[ROLE_ACTIVE] = "xx--xx",
-		[ROLE_DRAINING] = "-x---x",
+		[ROLE_DRAINING] = "-x----",
 		[ROLE_STOPPED] = "------",
 	};
 

@@ -3,16 +3,15 @@
 #include <assert.h>
 #include "core/elect/elect.h"
 
-/* Rows: from; bits: to. docs/design/election.md prints the same table. */
+/* Rows: from; bits: to. docs/design/election.md prints the same table, model/ is held to it. */
 static const unsigned char allowed[_ROLE_MAX] = {
 	[ROLE_SILENT] = 1 << ROLE_INACTIVE | 1 << ROLE_ACTIVE | 1 << ROLE_STOPPED,
 	[ROLE_INACTIVE] =
 		1 << ROLE_SILENT | 1 << ROLE_WANTING | 1 << ROLE_ACTIVE | 1 << ROLE_STOPPED,
-	[ROLE_WANTING] =
-		1 << ROLE_SILENT | 1 << ROLE_INACTIVE | 1 << ROLE_ACTIVE | 1 << ROLE_STOPPED,
+	[ROLE_WANTING] = 1 << ROLE_SILENT | 1 << ROLE_INACTIVE | 1 << ROLE_ACTIVE,
 	[ROLE_ACTIVE] =
 		1 << ROLE_SILENT | 1 << ROLE_INACTIVE | 1 << ROLE_DRAINING | 1 << ROLE_STOPPED,
-	[ROLE_DRAINING] = 1 << ROLE_INACTIVE | 1 << ROLE_STOPPED,
+	[ROLE_DRAINING] = 1 << ROLE_INACTIVE,
 	[ROLE_STOPPED] = 0,
 };
 

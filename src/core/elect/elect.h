@@ -30,6 +30,7 @@ struct elect_in {
 	bool goodbye;             /* PEER_DEAD because it said so */
 	bool may_judge;           /* silence has lasted the whole detection time, awake */
 	const struct claim *peer; /* newest of the peer's present session, or NULL */
+	struct instant heard;     /* when the peer was last heard, 0 = never */
 	bool peer_hears_me;       /* it has echoed a frame of mine within detection time */
 	bool cut_off;             /* no carrier on any wire that carries heartbeats */
 	bool lease_lapsed;        /* the gate has closed by itself */

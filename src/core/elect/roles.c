@@ -49,6 +49,8 @@ bool
 elect_silent(struct elect *e, const struct elect_in *in)
 {
 	bool over = instant_sub(in->now, e->silent_since) >= in->initial_silence_ns;
+	/* what was heard before a carrier went is no news of the time since it came back */
+	bool news = peer_alive(in) && !instant_before(in->heard, e->silent_since);
 
 	if (e->stopping)
 		return become(e, in, ROLE_STOPPED, WHY_STOPPING, RANK_EQUAL);
@@ -58,7 +60,7 @@ elect_silent(struct elect *e, const struct elect_in *in)
 		e->silent_since = in->now;
 		return false;
 	}
-	if (peer_alive(in)) {
+	if (news) {
 		if (in->peer->role == ROLE_WANTING && in->peer->want > e->term)
 			promise(e, in);
 		if (in->peer->role == ROLE_ACTIVE || in->peer->role == ROLE_DRAINING)
@@ -288,7 +290,7 @@ elect_active(struct elect *e, const struct elect_in *in)
 			return become(e, in, ROLE_STOPPED, WHY_STOPPING, RANK_EQUAL);
 		return false;
 	}
-	if (in->lease_lapsed)
+	if (in->lease_lapsed && e->n_moves == 0) /* of this role, not of one just gained */
 		return become(e, in, ROLE_INACTIVE, WHY_LEASE, RANK_EQUAL);
 	if (in->cut_off)
 		return become(e, in, ROLE_SILENT, WHY_CUT_OFF, RANK_EQUAL);

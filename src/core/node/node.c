@@ -86,6 +86,7 @@ node_facts(const struct node *n, struct instant now)
 		.goodbye = n->peer.goodbye && n->peer.state == PEER_DEAD,
 		.may_judge = detect_silence(&n->detect) >= detection,
 		.peer = n->peer.claim.valid ? &n->peer.claim : NULL,
+		.heard = n->detect.heard,
 		.peer_hears_me = instant_sub(now, n->peer.echoed) < detection,
 		.cut_off = cut_off(n),
 		.lease_lapsed =
