@@ -5,7 +5,7 @@ PREFIX ?= /usr
 PYTEST  = /usr/bin/python3 -B -m pytest -p no:cacheprovider
 SOURCES = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 .DEFAULT_GOAL := build
-.PHONY: build help setup demo test check unit sim sim-soak fuzz lab bench asan clang cover lint fmt install clean
+.PHONY: build help setup demo test check unit sim sim-soak model fuzz lab bench asan clang cover lint fmt install clean
 
 build: $(BUILD)/build.ninja ## build everything into build/
 	@ninja -C $(BUILD) --quiet
@@ -37,6 +37,9 @@ sim: build ## the simulator; SEED=n replays one seed with its trace
 
 sim-soak: build ## 20 000 seeds of the simulator, with statistics; SEEDS=a-b for others
 	@$(BUILD)/tests/sim/sim --seeds $(or $(SEEDS),1-20000) --jobs $(or $(JOBS),$(shell nproc))
+
+model: build ## the election's model, checked by spin; T=WORLD for one (tests/model/test_model.py)
+	@$(if $(T),/usr/bin/python3 -B tests/model/test_model.py $(T),$(PYTEST) -q tests/model)
 
 fuzz: setup ## libFuzzer: T=TARGET (default all), SECS=60 for each
 	@scripts/fuzz '$(T)' '$(or $(SECS),60)'
