@@ -11,7 +11,7 @@ struct heartbeat {
 	struct instant
 		echo; /* newest `sent` that the sender has from us; 0 = none in this session */
 	uint32_t echo_age_us; /* how long ago that one came in */
-	uint32_t silence_us;  /* how long the sender counts us as silent */
+	uint32_t silence_us;  /* how much of the detection time the sender has used up */
 	uint8_t heard[32];    /* bit i: hears us on interface index i */
 	uint8_t up[32];       /* bit i: has carrier on interface index i, and the port works */
 	struct claim claim;

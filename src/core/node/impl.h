@@ -109,6 +109,7 @@ struct action *node_act(struct actions *out, enum action_kind kind);
 int64_t node_interval_ns(const struct node *n);  /* the larger of both nodes' settings */
 int64_t node_detection_ns(const struct node *n); /* the larger */
 int64_t node_lease_ns(const struct node *n);     /* 0.8 of what the peer is sure to wait */
+int64_t node_initial_silence_ns(const struct node *n);
 void node_timers_set(struct node *n, const struct ha_conf *c, struct instant now);
 void node_timers_echoed(struct node *n); /* the peer has echoed a frame */
 

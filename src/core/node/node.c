@@ -96,8 +96,7 @@ node_facts(const struct node *n, struct instant now)
 		.sync_complete = n->sync.state == SYNC_SYNCED,
 		.sync_in_use = n->sync_reported,
 		.tie_break = n->session.me < n->session.peer,
-		.initial_silence_ns =
-			n->warm ? 2 * detection : n->conf.initial_silence_ms * NS_PER_MS,
+		.initial_silence_ns = node_initial_silence_ns(n),
 		.detection_ns = detection,
 		.dwell_ns = node_dwell_ns(n),
 	};
@@ -220,6 +219,7 @@ record_change(struct node *n, const struct elect_in *in, const struct elect_move
 		.paths_heard = heard,
 		.me = elect_claim(&n->elect, in),
 		.peer = n->peer.claim};
+	c->me.role = m->to; /* a step may have gone on from there */
 	if (n->n_changes < sizeof(n->changes) / sizeof(n->changes[0]))
 		n->n_changes++;
 }

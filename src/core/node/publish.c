@@ -41,6 +41,23 @@ us_of(int64_t ns)
 	return ns / NS_PER_US > UINT32_MAX ? UINT32_MAX : (uint32_t)(ns / NS_PER_US);
 }
 
+/*
+ * How much of the detection time is used up: the peer's lease must end before this node may open
+ * alone. A silent node listens on, at least until InitialSilence is over.
+ */
+static int64_t
+silence_used(const struct node *n, struct instant now)
+{
+	int64_t silence = detect_silence(&n->detect), initial, listened, left;
+
+	if (n->elect.role != ROLE_SILENT)
+		return silence;
+	initial = node_initial_silence_ns(n);
+	listened = instant_sub(now, n->elect.silent_since);
+	left = node_detection_ns(n) - (initial - listened);
+	return left < 0 ? 0 : left < silence ? left : silence;
+}
+
 static struct heartbeat
 heartbeat_now(const struct node *n, struct instant now, const struct claim *claim)
 {
@@ -48,7 +65,7 @@ heartbeat_now(const struct node *n, struct instant now, const struct claim *clai
 
 	if (hb.echo.ns)
 		hb.echo_age_us = us_of(instant_sub(now, n->peer.sent_heard));
-	hb.silence_us = us_of(detect_silence(&n->detect));
+	hb.silence_us = us_of(silence_used(n, now));
 	for (unsigned i = 0; i < n->conf.n_ports; i++) {
 		if (node_port_heard(n, i, now))
 			heartbeat_set_bit(hb.heard, n->conf.ports[i].index);

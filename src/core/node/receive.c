@@ -47,6 +47,9 @@ refuse(struct node *n, enum frame_reject r, const struct frame_header *h, const 
 				(int64_t[]){port, h->cluster, n->conf.cluster_id, mac}, 4, out);
 		break;
 	case REJECT_SEAL:
+		if (!n->peer.sent.ns)
+			break; /* sealed for the process that was here before: the peer learns of
+				  this one */
 		complain(n, ev, NOTE_FORGED, (int64_t[]){port, mac}, 2, out);
 		break;
 	case REJECT_OWN:

@@ -47,6 +47,12 @@ node_lease_ns(const struct node *n)
 	return larger(n->timers.known_ms, n->peer.claim.failover_ms) * NS_PER_MS * 8 / 10;
 }
 
+int64_t
+node_initial_silence_ns(const struct node *n)
+{
+	return n->warm ? 2 * node_detection_ns(n) : n->conf.initial_silence_ms * NS_PER_MS;
+}
+
 void
 node_timers_set(struct node *n, const struct ha_conf *c, struct instant now)
 {
