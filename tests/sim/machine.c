@@ -218,6 +218,19 @@ machine_power_on(struct world *w, int node)
 	machine_start(w, node, false);
 }
 
+/* A process that runs again is told what the links did meanwhile, and may have to listen first. */
+static int64_t
+after_stall_ns(const struct world *w, int node)
+{
+	const struct machine *m = &w->m[node];
+
+	for (unsigned i = 0; i < m->inbox_n; i++)
+		if (m->inbox[i].kind == EV_LINK)
+			return liveness_after_start_ns(w, node, false);
+	/* one that was still listening goes on from where its clock stood */
+	return m->role == ROLE_SILENT ? liveness_after_start_ns(w, node, m->warm) : 0;
+}
+
 void
 machine_freeze(struct world *w, int node, int more)
 {
@@ -229,7 +242,7 @@ machine_freeze(struct world *w, int node, int more)
 	trace_line(w, TRACE_CHANGES, node, more > 0 ? "freeze" : "thaw", "%d", m->frozen);
 	if (more > 0)
 		liveness_felled(w, node);
-	liveness_disturbed(w, 0);
+	liveness_disturbed(w, after_stall_ns(w, node));
 	engine_resume(w, node);
 }
 
@@ -310,9 +323,7 @@ machine_pause(struct world *w, int node, int more, enum verb how)
 	}
 	agree_restarted(w);
 	gate_refresh(w, node);
-	/* one that was still listening goes on from where its clock stood */
-	liveness_disturbed(
-		w, m->role == ROLE_SILENT ? liveness_after_start_ns(w, node, m->warm) : 0);
+	liveness_disturbed(w, after_stall_ns(w, node));
 	engine_resume(w, node);
 	engine_arrived(w, node);
 }
