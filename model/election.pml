@@ -362,19 +362,31 @@ inline put(f)
 
 #define CAN_SEND (nd[n].met && nd[m].met && nd[m].up && !nd[n].cut && !nd[m].cut && wire[m])
 
-/* A frame more than there is room for takes the place of the newest, unless that one has arrived. */
+#define LAST(k) net[QUEUE(k) + SLOTS - 1]
+
+/*
+ * A frame more than there is room for takes the place of the newest. Where that one waits in the
+ * socket of a node that does not run the new one joins it there: the newest is what counts.
+ */
 inline send()
 {
 	if
-	:: CAN_SEND && !lost && !net[QUEUE(m) + SLOTS - 1].arrived ->
-#if SLOTS > 1
+	:: CAN_SEND && !lost ->
 		if
-		:: net[QUEUE(m)].used -> put(net[QUEUE(m) + 1])
-		:: else -> put(net[QUEUE(m)])
-		fi
+		:: LAST(m).arrived ->
+			put(LAST(m));
+			LAST(m).arrived = 1;
+			reached(m)
+		:: else ->
+#if SLOTS > 1
+			if
+			:: net[QUEUE(m)].used -> put(LAST(m))
+			:: else -> put(net[QUEUE(m)])
+			fi
 #else
-		put(net[QUEUE(m)])
+			put(net[QUEUE(m)])
 #endif
+		fi
 	:: else
 	fi
 }
@@ -441,8 +453,8 @@ inline toss()
 inline finish()
 {
 	if
-	:: tell && CAN_SEND && lates < LATES && !calm && net[QUEUE(m) + SLOTS - 1].used &&
-			!net[QUEUE(m) + SLOTS - 1].arrived ->
+	:: tell && CAN_SEND && !calm && LAST(m).arrived -> lost = 1
+	:: tell && CAN_SEND && !calm && lates < LATES && LAST(m).used && !LAST(m).arrived ->
 		lost = 1;
 		lates++
 	:: true

@@ -425,7 +425,11 @@ inline judge(tick)
 	if
 	:: nd[n].peer == PEER_ALIVE ->
 		if
+#ifndef MUT_RENEWS_ON_FRAMES
 		:: tick && nd[n].silence >= QUIET -> nd[n].quiet = 1
+#else
+		:: nd[n].silence >= QUIET -> nd[n].quiet = 1
+#endif
 		:: else
 		fi;
 		if
