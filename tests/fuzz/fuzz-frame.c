@@ -58,8 +58,9 @@ take(const uint8_t *frame, size_t len)
 	if (session_open(&mine, &h, frame, plain, sizeof(plain), &n) != FRAME_OK ||
 		!heartbeat_decode(plain, n, &hb))
 		return;
-	/* what was believed says the same again */
-	if (heartbeat_encode(&hb, again, sizeof(again)) != n || memcmp(again, plain, n) != 0)
+	/* what was believed says the same again; behind it may stand what a newer version adds */
+	len = heartbeat_encode(&hb, again, sizeof(again));
+	if (len == 0 || len > n || memcmp(again, plain, len) != 0)
 		abort();
 }
 
