@@ -9,7 +9,7 @@ from lab import CLIENT4, CLIENT6, SERVER4, wait_until
 
 MONITOR = "add LinkMonitor {} Addresses={} Interface={} InitGracePeriod=0"
 LOSS_S = 7 * 0.25 + 0.010
-SLACK_S = 0.6  # the command line, and a test machine that stalls
+SLACK_S = 4  # a busy machine; how fast it usually is, is a benchmark's business
 
 
 def begin(lab):
