@@ -339,6 +339,11 @@ inline meet()
 	clear_queue(n)
 }
 
+/* silence_used(): a silent node listens on, at least until InitialSilence is over. */
+#define LISTENED     (DETECT + nd[n].timer - SILENCE)
+#define SILENCE_USED (nd[n].role != ROLE_SILENT || LISTENED >= nd[n].silence -> nd[n].silence : \
+		      (LISTENED > 0 -> LISTENED : 0))
+
 /* node_publish() */
 inline put(f)
 {
@@ -347,7 +352,7 @@ inline put(f)
 	f.arrived = 0;
 	f.sent = 0;
 	f.echo = nd[n].heard;
-	f.silence = nd[n].silence;
+	f.silence = SILENCE_USED;
 	f.c.valid = 1;
 	f.c.flushed = nd[n].flushed;
 	f.c.yield = nd[n].yield;
