@@ -108,6 +108,9 @@ excused_by_network(struct world *w, int64_t since)
 	last = last_before(to_later, since);
 	if (last >= 0 && since - last < detection - detection / 1000)
 		return false;
+	/* … and waits by them: the other one's lease may be longer */
+	if (c->node[later].peer == 0 && w->m[A].conf.failover_ms != w->m[B].conf.failover_ms)
+		return true;
 	return had_gap(w, to_first, last < 0 ? 0 : last, since);
 }
 
