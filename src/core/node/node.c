@@ -203,7 +203,8 @@ record_change(struct node *n, const struct elect_in *in, const struct elect_move
 
 	for (unsigned i = 0; i < n->conf.n_ports; i++) {
 		paths += n->conf.ports[i].heartbeats;
-		heard += n->ports[i].heard.ns &&
+		/* a straggler of the last heartbeat is no sign of life */
+		heard += in->peer_state == PEER_ALIVE && n->ports[i].heard.ns &&
 			 instant_sub(in->now, n->ports[i].heard) < in->detection_ns;
 	}
 	memmove(&n->changes[1], &n->changes[0], sizeof(n->changes) - sizeof(n->changes[0]));
