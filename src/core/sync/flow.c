@@ -145,12 +145,18 @@ own_slot(uint8_t family, const uint8_t *b)
 }
 
 static bool
+own_used(const struct flow_own *o, unsigned i)
+{
+	return o->used[i / 64] >> i % 64 & 1;
+}
+
+static bool
 own_has(const struct flow_own *o, uint8_t family, const uint8_t *b)
 {
 	if (o->n == 0)
 		return false;
 	for (unsigned i = own_slot(family, b);; i = (i + 1) % FLOW_OWN_SLOTS) {
-		if (o->slot[i].family == 0)
+		if (!own_used(o, i))
 			return false;
 		if (o->slot[i].family == family && memcmp(o->slot[i].b, b, ip_bytes(family)) == 0)
 			return true;
@@ -172,8 +178,9 @@ flow_own_add(struct flow_own *o, const struct ip_addr *a)
 		return true;
 	if (o->n >= FLOW_OWN_SLOTS / 2)
 		return false;
-	while (o->slot[i].family)
+	while (own_used(o, i))
 		i = (i + 1) % FLOW_OWN_SLOTS;
+	o->used[i / 64] |= UINT64_C(1) << i % 64;
 	o->slot[i] = *a;
 	o->n++;
 	return true;

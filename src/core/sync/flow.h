@@ -102,6 +102,8 @@ uint64_t flow_hash(const struct flow *f, uint64_t key);
 #define FLOW_OWN_SLOTS 4096
 struct flow_own {
 	size_t n;
+	uint64_t
+		used[FLOW_OWN_SLOTS / 64]; /* bit per slot: most questions end here, in the cache */
 	struct ip_addr slot[FLOW_OWN_SLOTS];
 };
 

@@ -71,8 +71,8 @@ struct stream_rx {
 	uint32_t highest;                  /* highest seq seen */
 	uint32_t unacked;                  /* applied since the last ACK */
 	bool ack_now, ack_due;
-	struct instant ack_at;
-	uint32_t stamp; /* of the newest frame, to be echoed */
+	struct instant ack_at, acked; /* when the next one is due · the last one went out */
+	uint32_t stamp;               /* of the newest frame, to be echoed */
 	struct instant stamp_at;
 	uint16_t len[STREAM_RX_WINDOW]; /* 0 = empty */
 	uint8_t *payload;               /* STREAM_RX_WINDOW × STREAM_PAYLOAD_MAX */

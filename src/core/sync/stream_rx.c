@@ -5,6 +5,7 @@
 
 #define ACK_EVERY    16 /* frames */
 #define ACK_DELAY_NS NS_PER_MS
+#define ACK_SPACE_NS (NS_PER_MS / 2) /* what is applied is said at once, but no more often */
 
 static uint16_t *
 len_of(struct stream_rx *rx, uint32_t seq)
@@ -25,7 +26,7 @@ stream_rx_reset(struct stream_rx *rx)
 	rx->expected = 1;
 	rx->ack_now = false;
 	rx->ack_due = true; /* the first keepalive goes out at once */
-	rx->ack_at = INSTANT_ZERO;
+	rx->ack_at = rx->acked = INSTANT_ZERO;
 	rx->stamp = 0;
 	rx->stamp_at = INSTANT_ZERO;
 	memset(rx->len, 0, sizeof(rx->len));
@@ -115,7 +116,7 @@ stream_applied(struct stream *s, struct instant now)
 	if (rx->unacked >= ACK_EVERY)
 		rx->ack_now = true;
 	else
-		ack_within(rx, instant_add(now, ACK_DELAY_NS));
+		ack_within(rx, instant_max(now, instant_add(rx->acked, ACK_SPACE_NS)));
 }
 
 static unsigned
@@ -160,6 +161,7 @@ stream_make_ack(struct stream *s, struct instant now, uint8_t *buf)
 	wr_u8(&w, 0);
 	*n_at = (uint8_t)put_ranges(rx, &w, received);
 	assert(!w.bad);
+	rx->acked = now;
 	rx->ack_now = false;
 	rx->ack_due = true; /* the next one as keepalive */
 	rx->ack_at = instant_add(now, STREAM_KEEPALIVE_NS);

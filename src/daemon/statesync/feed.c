@@ -143,7 +143,7 @@ feed_events(struct statesync *s, struct instant now, bool all)
 {
 	if (s->feed.events.fd < 0 || !duty_send(&s->duty))
 		return false;
-	return read_events(s, now, all) >= CTNL_EVENTS;
+	return read_events(s, now, all) > 0;
 }
 
 static void
@@ -179,7 +179,7 @@ on_gathered(struct loop_timer *t, struct instant now)
 {
 	struct statesync *s = t->arg;
 
-	if (feed_events(s, now, false)) /* there may be more: the next round in a millisecond */
+	if (feed_events(s, now, false)) /* they go on: not woken by each, but in a millisecond */
 		loop_timer(&s->loop, t, instant_add(now, STREAM_GATHER_NS));
 	stream_flush(&s->stream, false);
 	s->feed.flushed = now;

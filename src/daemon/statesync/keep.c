@@ -12,7 +12,7 @@
 #include "daemon/statesync/statesync.h"
 
 #define SWEEP_PARTS    8 /* in one go */
-#define SWEEP_WAIT_NS  NS_PER_MS
+#define SWEEP_WAIT_NS  (NS_PER_MS / 5)
 #define RETIME_PARTS   1
 #define RETIME_WAIT_NS (2 * NS_PER_MS)
 #define RETIME_SLACK_S 5 /* longer than the kernel's own timeout by this much: it is ours */

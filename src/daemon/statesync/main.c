@@ -188,6 +188,7 @@ start_sync(struct statesync *s)
 	if (!s->stream_mem)
 		return -ENOMEM;
 	stream_init(&s->stream, &c, s->stream_mem);
+	s->checked = INSTANT_ZERO; /* counts the flows before a bulk can begin */
 	duty_session_down(&s->duty);
 	return 0;
 }

@@ -219,7 +219,7 @@ void own_refresh(struct statesync *s);
 void feed_init(struct statesync *s);
 /* Listens, reads or sleeps: as duty says. */
 void feed_listen(struct statesync *s, struct instant now);
-/* Reads events; `all` = until there are none. True when a full round was read. */
+/* Reads events; `all` = until there are none. True when there were any. */
 bool feed_events(struct statesync *s, struct instant now, bool all);
 /* The next parts of the bulk, as far as the stream has room. True when there is more to do at once.
  */
