@@ -51,9 +51,10 @@ vmtest: setup build ## the cluster in virtual machines: real bonds, carriers, pa
 	@scripts/setup vm
 	@$(PYTEST) -q --no-header -s tests/vm $(if $(T),-k '$(T)')
 
-bench: build ## against keepalived + conntrackd, writes docs/BENCHMARKS.md; ROUNDS=20
+bench: build ## against keepalived + conntrackd, writes docs/BENCHMARKS*.md; ROUNDS=20
 	@scripts/setup bench
 	@/usr/bin/python3 -B tests/bench/bench.py --rounds $(or $(ROUNDS),20) --write docs/BENCHMARKS.md
+	@/usr/bin/python3 -B tests/bench/statesync.py --write docs/BENCHMARKS-STATESYNC.md
 
 asan: setup ## unit, simulator and fuzz regressions under address and undefined-behaviour sanitizers
 	@scripts/configure asan

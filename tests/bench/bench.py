@@ -174,7 +174,8 @@ How to read the daemon rows: when keepalived is killed its kernel keeps the addr
 so traffic may see no gap at all, while the peer takes the address as well. Both then answer for it until
 somebody notices. A Twinwall node whose engine dies closes its gate by itself.
 
-False takeovers under load: `tests/bench/false_takeovers.py --minutes 60`.
+False takeovers under load: `tests/bench/false_takeovers.py --minutes 60`. State sync beside conntrackd:
+[BENCHMARKS-STATESYNC.md](BENCHMARKS-STATESYNC.md).
 """
 
 

@@ -53,7 +53,7 @@ Sync {{
 		ResendQueueSize 131072
 		PurgeTimeout 60
 		ACKWindowSize 300
-		DisableExternalCache Off
+		DisableExternalCache {no_cache}
 	}}
 	UDP {{
 		IPv4_address {me}
@@ -66,18 +66,18 @@ Sync {{
 	}}
 }}
 General {{
-	HashSize 32768
-	HashLimit 131072
+	HashSize {hash_size}
+	HashLimit {hash_limit}
 	LogFile {dir}/conntrackd.log
 	Syslog off
 	LockFile {dir}/conntrackd.lock
 	UNIX {{
 		Path {dir}/conntrackd.ctl
 	}}
-	NetlinkBufferSize 2097152
-	NetlinkBufferSizeMaxGrowth 8388608
+	NetlinkBufferSize {buffer}
+	NetlinkBufferSizeMaxGrowth {buffer_max}
 	NetlinkEventsReliable Off
-	Filter From Userspace {{
+	Filter From {filter} {{
 		Protocol Accept {{
 			TCP
 			UDP
@@ -91,6 +91,10 @@ General {{
 	}}
 }}
 """
+
+# As its example has it; statesync.py gives it more.
+CONNTRACKD_SIZES = {"no_cache": "Off", "hash_size": 32768, "hash_limit": 131072, "buffer": 2097152,
+                    "buffer_max": 8388608, "filter": "Userspace"}
 
 # What conntrackd's own example script does at each change of role.
 NOTIFY = """\
@@ -145,7 +149,8 @@ class KeepalivedNode(Machine):
             name=self.name, notify=self.path("notify"), instances=instances,
             version=2 if float(self.advert) >= 1 else 3))
         self._write("conntrackd.conf", CONNTRACKD.format(
-            me=sync[self.name], peer=sync["b" if self.name == "a" else "a"], dir=self.disk))
+            me=sync[self.name], peer=sync["b" if self.name == "a" else "a"], dir=self.disk,
+            **CONNTRACKD_SIZES))
         self._write("notify", NOTIFY.format(dir=self.disk), 0o700)
         self.ns.sysctl("net.ipv4.ip_forward=1")
         self.ns.ip(f"addr replace {sync[self.name]}/24 dev sync",

@@ -15,7 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 def program(name):
     """A program of this build: TW_BUILD says which, build/ is the default."""
     build = os.path.abspath(os.environ.get("TW_BUILD", os.path.join(ROOT, "build")))
-    for sub in ("tests/lab", "src/daemon", "src/cli", "src", "."):
+    for sub in ("tests/lab", "tests/bench", "src/daemon", "src/cli", "src", "."):
         path = os.path.join(build, sub, name)
         if os.path.isfile(path) and os.access(path, os.X_OK):
             return path
