@@ -34,6 +34,9 @@ ha_sync_line(const struct render *r, const json_t *sync)
 		render_word(r, strcmp(state, "synced") == 0 ? MOOD_GOOD : MOOD_WARN, percent);
 	}
 	fputc('\n', r->out);
+	if (json_is_integer(json_object_get(sync, "equal_seconds_ago")))
+		fprintf(r->out, "Connection tables were alike: %lld sec ago\n",
+			field_int(sync, "equal_seconds_ago", 0));
 }
 
 /* What an administrator must not overlook; nothing is printed in ordinary operation. */

@@ -68,6 +68,13 @@ struct sync_status {
 	uint64_t not_carried;    /* flows of kinds that are not synchronised */
 	uint64_t updates_missed; /* of flows that are not in this node's table, and ought to be */
 	bool table_full;         /* this node's table: not all of the peer's flows could be held */
+
+	/* Both tables beside each other: core/sync/compare.h. */
+	uint64_t comparisons, buckets_differed, comparisons_abandoned;
+	uint64_t repairs_sent, repairs_received;
+	uint64_t flows_repaired, flows_left_over; /* missing, wrongly there: on this node */
+	uint32_t buckets, buckets_unsettled;      /* of the last comparison */
+	struct instant equal_at;                  /* last one without a difference, 0 = none */
 };
 
 struct sync_page {

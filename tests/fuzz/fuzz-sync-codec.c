@@ -25,8 +25,8 @@ again(const struct sync_record *rec)
 	assert(sync_decode_next(&d, &twin) == SYNC_OK);
 	assert(twin.kind == rec->kind);
 	if (rec->kind == SYNC_CONTROL) {
-		assert(twin.control.type == rec->control.type &&
-			twin.control.id == rec->control.id);
+		assert(memcmp(&twin.control, &rec->control, sizeof(rec->control)) == 0);
+		assert(memcmp(twin.bytes, rec->bytes, sizeof(rec->bytes)) == 0);
 		return;
 	}
 	assert(flow_same(&twin.flow, &rec->flow));

@@ -38,11 +38,16 @@ COUNTERS = ("events event_overruns flows_sent flows_inserted flows_updated flows
             "conflicts frames_sent frames_received bytes_sent retransmits bulks_sent bulks_received "
             "buffer_full refused filtered not_carried updates_missed").split()
 
+COMPARED = ("comparisons buckets_differed comparisons_abandoned repairs_sent repairs_received flows_repaired "
+            "flows_left_over").split()
+
 
 class Status(ctypes.Structure):
     _fields_ = [("report", Report), ("running", ctypes.c_bool), ("link_up", ctypes.c_bool),
                 ("session", ctypes.c_bool), ("part", ctypes.c_uint32),
-                *((name, ctypes.c_uint64) for name in COUNTERS), ("table_full", ctypes.c_bool)]
+                *((name, ctypes.c_uint64) for name in COUNTERS), ("table_full", ctypes.c_bool),
+                *((name, ctypes.c_uint64) for name in COMPARED), ("buckets", ctypes.c_uint32),
+                ("buckets_unsettled", ctypes.c_uint32), ("equal_at", ctypes.c_int64)]
 
 
 NOTES = Path(__file__).resolve().parents[2] / "src/core/notes"

@@ -8,17 +8,19 @@
 #include <stdlib.h>
 #include "core/hb/session.h"
 #include "core/sync/aging.h"
+#include "core/sync/compare.h"
 #include "core/sync/duty.h"
 #include "core/sync/recent.h"
 #include "core/sync/stream.h"
 #include "sync-gen.h"
 
-#define FLOWS   300
-#define EVENTS  256 /* of the kernel's queue */
-#define PART    20  /* flows in one part of a walk */
-#define WIRE    4096
-#define STEP_NS (100 * NS_PER_US)
-#define FRAMES  64 /* of the send buffer */
+#define FLOWS    300
+#define EVENTS   256 /* of the kernel's queue */
+#define PART     20  /* flows in one part of a walk */
+#define WIRE     4096
+#define STEP_NS  (100 * NS_PER_US)
+#define FRAMES   64               /* of the send buffer */
+#define PAUSE_NS (20 * NS_PER_MS) /* between two comparisons */
 
 struct entry {
 	bool there;
@@ -52,7 +54,8 @@ struct peer {
 	unsigned n_events;
 	struct change events[EVENTS];
 	bool listening, overrun;
-	struct walk bulk, sweep;
+	struct walk bulk, sweep, scan;
+	struct compare compare;
 	struct recent bulk_recent, sweep_recent;
 	struct instant hello_at;
 };
@@ -71,9 +74,11 @@ struct world {
 	unsigned loss, dup; /* per cent */
 	int64_t delay_ns, jitter_ns;
 	bool cut;
+	unsigned moving; /* flows that have traffic: 0…moving - 1 */
 	unsigned n_wire;
 	struct packet wire[WIRE];
 	uint64_t restarts, overruns, bulks, missed;
+	uint64_t replaced; /* flows that were there already when a NEW came */
 };
 
 static struct flow
@@ -118,7 +123,7 @@ kernel_event(struct world *w, struct peer *p, enum sync_kind kind, unsigned id)
 static void
 traffic(struct world *w, struct peer *p)
 {
-	unsigned id = (unsigned)prng_range(&w->rnd, 0, FLOWS - 1);
+	unsigned id = (unsigned)prng_range(&w->rnd, 0, w->moving - 1);
 	struct entry *e = &p->table[id];
 	int64_t end = w->now.ns + 100 * NS_PER_S;
 
@@ -215,6 +220,7 @@ apply_record(struct world *w, struct peer *p, const struct sync_record *rec)
 			w->missed++;
 			return;
 		}
+		w->replaced += e->there;
 		*e = (struct entry){true, rec->flow.tcp.state, rec->flow.mark, end};
 		break;
 	case SYNC_UPDATE:
@@ -249,10 +255,12 @@ take_batch(struct world *w, struct peer *p, const uint8_t *records, size_t len)
 
 	sync_decode_begin(&d, records, len);
 	while ((r = sync_decode_next(&d, &rec)) == SYNC_OK) {
-		if (rec.kind == SYNC_CONTROL)
-			duty_control(&p->duty, &rec, w->now);
-		else
+		if (rec.kind != SYNC_CONTROL) {
 			apply_record(w, p, &rec);
+			continue;
+		}
+		duty_control(&p->duty, &rec, w->now);
+		compare_control(&p->compare, &rec, w->now, p->duty.part == SYNC_STANDBY);
 	}
 	assert_int_equal(r, SYNC_END);
 }
@@ -275,6 +283,7 @@ take_frame(struct world *w, struct peer *p, const struct packet *k)
 		if (news == SESSION_NEW_PEER) {
 			stream_reset(&p->stream);
 			duty_session_up(&p->duty);
+			compare_reset(&p->compare, w->now);
 		}
 		return;
 	}
@@ -325,6 +334,8 @@ feed(struct world *w, struct peer *p)
 		struct flow f = flow_of(p->events[i].id, &p->events[i].e);
 
 		recent_add(&p->bulk_recent, flow_hash(&f, 1));
+		if (p->events[i].kind != SYNC_UPDATE)
+			compare_mark(&p->compare, &f);
 		put(p, w->now, &p->events[i], false);
 	}
 	p->n_events = 0;
@@ -361,6 +372,8 @@ walk_bulk(struct world *w, struct peer *p)
 	for (unsigned i = 0; i < n; i++) {
 		struct flow f = flow_of(part[i].id, &part[i].e);
 
+		if (p->duty.out_partial && !compare_named_has(&p->compare, &f))
+			continue;
 		if (recent_has(&p->bulk_recent, flow_hash(&f, 1))) {
 			part[i].e = p->table[part[i].id]; /* ask the kernel again */
 			if (!part[i].e.there)
@@ -394,6 +407,8 @@ walk_sweep(struct world *w, struct peer *p)
 		struct flow f = flow_of(part[i].id, &part[i].e);
 		int64_t left = (part[i].e.expires_ns - w->now.ns) / NS_PER_S; /* in whole seconds */
 
+		if (p->duty.in_partial && !compare_named_has(&p->compare, &f))
+			continue;
 		if (!recent_has(&p->sweep_recent, flow_hash(&f, 1)) &&
 			aging_unconfirmed(
 				w->now, (uint32_t)(left > 0 ? left : 0), p->duty.in_expiry_s))
@@ -404,6 +419,51 @@ walk_sweep(struct world *w, struct peer *p)
 		p->sweep.running = false;
 		duty_swept(&p->duty);
 	}
+}
+
+static void
+walk_scan(struct world *w, struct peer *p)
+{
+	struct change part[PART];
+	unsigned n;
+	bool last;
+
+	if (!p->compare.walking) {
+		p->scan.running = false;
+		return;
+	}
+	if (!p->scan.running || p->scan.of != p->compare.walk_id) {
+		p->scan = (struct walk){.running = true, .of = p->compare.walk_id};
+		walk_make(p, &p->scan);
+	}
+	walk_read(p, &p->scan, part, &n, &last);
+	for (unsigned i = 0; i < n; i++) {
+		struct flow f = flow_of(part[i].id, &part[i].e);
+
+		compare_flow(&p->compare, &f);
+	}
+	if (last) {
+		p->scan.running = false;
+		compare_walked(&p->compare, w->now, 0);
+	}
+}
+
+static void
+compare_tables(struct world *w, struct peer *p)
+{
+	struct compare *c = &p->compare;
+	struct sync_record rec = {0};
+
+	if (compare_poll(c, w->now, duty_comparable(&p->duty) && p->listening))
+		compare_begin(c, w->now, flows_in(p), prng_u64(&w->rnd));
+	while (p->duty.session && stream_backlog(&p->stream) < FRAMES / 2 &&
+		compare_next(c, &rec) && stream_put_control(&p->stream, &rec, w->now))
+		compare_put(c, w->now, &rec);
+	walk_scan(w, p);
+	if (compare_settled(c, w->now) && compare_judge(c, w->now) == COMPARE_BULK)
+		duty_lost(&p->duty);
+	if (compare_named(c))
+		duty_repair(&p->duty, compare_named_flows(c));
 }
 
 static void
@@ -442,6 +502,7 @@ run_peer(struct world *w, struct peer *p)
 		new_session(w, p);
 		stream_reset(&p->stream);
 		duty_session_down(&p->duty);
+		compare_reset(&p->compare, w->now);
 	}
 	stream_applied(&p->stream, w->now);
 	controls(w, p);
@@ -450,6 +511,7 @@ run_peer(struct world *w, struct peer *p)
 	controls(w, p);
 	walk_bulk(w, p);
 	walk_sweep(w, p);
+	compare_tables(w, p);
 	controls(w, p);
 	if (!p->session.established && instant_reached(w->now, p->hello_at)) {
 		send_hello(w, p);
@@ -476,6 +538,7 @@ start_peer(struct world *w, struct peer *p, enum sync_part part, uint64_t term)
 	stream_init(&p->stream, &c, p->mem);
 	duty_init(&p->duty, w->now, p->duty.in_expiry_s); /* the page outlives the process */
 	duty_part(&p->duty, part, term, false);
+	compare_init(&p->compare, PAUSE_NS);
 	p->room = FLOWS;
 	p->listening = p->overrun = false;
 	p->n_events = 0;
@@ -509,32 +572,6 @@ step(struct world *w, unsigned busy)
 	}
 }
 
-static bool
-equal(const struct world *w)
-{
-	for (unsigned id = 0; id < FLOWS; id++) {
-		const struct entry *a = &w->p[0].table[id], *b = &w->p[1].table[id];
-
-		if (a->there != b->there ||
-			(a->there && (a->state != b->state || a->mark != b->mark)))
-			return false;
-	}
-	return true;
-}
-
-static bool
-synced(const struct world *w)
-{
-	for (unsigned i = 0; i < 2; i++) {
-		struct sync_report r;
-
-		duty_report(&w->p[i].duty, &r);
-		if (r.state != SYNC_SYNCED || stream_backlog(&w->p[i].stream))
-			return false;
-	}
-	return true;
-}
-
 static struct world *
 new_world(uint64_t seed)
 {
@@ -543,6 +580,7 @@ new_world(uint64_t seed)
 	assert_non_null(w);
 	w->rnd.state = seed;
 	w->now.ns = 1000 * NS_PER_S;
+	w->moving = FLOWS;
 	w->delay_ns = 50 * NS_PER_US;
 	w->jitter_ns = 100 * NS_PER_US;
 	w->p[1].self = 1;

@@ -53,12 +53,14 @@ static const struct render_case cases[] = {
 	{"ha", NULL,
 		"{\"node\":\"master\",\"enabled\":true,\"role\":\"inactive\","
 		"\"peer\":{\"state\":\"unknown\"},"
-		"\"sync\":{\"enabled\":true,\"state\":\"syncing\",\"percent\":41}}",
+		"\"sync\":{\"enabled\":true,\"state\":\"syncing\",\"percent\":41,"
+		"\"equal_seconds_ago\":12}}",
 		"This device is a HA MASTER\n"
 		"This device is currently INACTIVE (will not forward traffic)\n"
 		"HA cluster peer is UNKNOWN\n"
 		"This device has been inactive: 0 sec\n"
-		"HA state sync: 41%\n"},
+		"HA state sync: 41%\n"
+		"Connection tables were alike: 12 sec ago\n"},
 	{"ha", NULL,
 		"{\"node\":\"master\",\"enabled\":true,\"role\":\"inactive\",\"engine\":\"silent\","
 		"\"role_seconds\":3,\"peer\":{\"state\":\"unknown\"},\"sync\":{}}",

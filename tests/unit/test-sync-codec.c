@@ -102,22 +102,35 @@ controls_survive(void **state)
 		{.control = {.type = SYNC_BULK_DONE, .id = UINT32_MAX}},
 		{.control = {.type = SYNC_TERM, .term = UINT64_MAX - 1}},
 		{.control = {.type = SYNC_INCOMPLETE}},
+		{.control = {.type = SYNC_BULK_BEGIN, .id = 9, .count = 5, .partial = true}},
+		{.control = {.type = SYNC_SCAN, .id = 3, .log2 = 18, .key = UINT64_MAX - 2}},
+		{.control = {.type = SYNC_SUMS, .id = 3, .page = 8191}, .bytes = {1, 2, [127] = 3}},
+		{.control = {.type = SYNC_BUCKETS, .page = 255}, .bytes = {[0] = 9, [127] = 7}},
+		{.control = {.type = SYNC_VERDICT, .id = 3, .count = 12, .unsettled = 99}},
+		{.control = {.type = SYNC_OWN, .id = 0, .count = 0}},
+		{.control = {.type = SYNC_OWN, .id = 7, .count = 7}, .bytes = {4, [118] = 8}},
 	};
 	struct sync_record rec;
 	struct sync_encoder e;
 	struct sync_decoder d;
-	uint8_t buf[100];
+	uint8_t buf[600];
 
 	sync_encode_begin(&e, buf, sizeof(buf));
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < sizeof(put) / sizeof(put[0]); i++)
 		assert_int_equal(sync_encode_control(&e, &put[i]), SYNC_ENCODED);
 	sync_decode_begin(&d, buf, sync_encode_len(&e));
-	for (size_t i = 0; i < 6; i++) {
+	for (size_t i = 0; i < sizeof(put) / sizeof(put[0]); i++) {
 		assert_int_equal(sync_decode_next(&d, &rec), SYNC_OK);
 		assert_int_equal(rec.control.type, put[i].control.type);
 		assert_true(rec.control.id == put[i].control.id);
 		assert_true(rec.control.count == put[i].control.count);
 		assert_true(rec.control.term == put[i].control.term);
+		assert_true(rec.control.key == put[i].control.key);
+		assert_true(rec.control.unsettled == put[i].control.unsettled);
+		assert_int_equal(rec.control.page, put[i].control.page);
+		assert_int_equal(rec.control.log2, put[i].control.log2);
+		assert_int_equal(rec.control.partial, put[i].control.partial);
+		assert_memory_equal(rec.bytes, put[i].bytes, sizeof(rec.bytes));
 	}
 	assert_int_equal(sync_decode_next(&d, &rec), SYNC_END);
 }
@@ -221,7 +234,8 @@ junk_is_refused_by_name(void **state)
 		enum sync_reject why;
 		uint8_t len, b[16];
 	} table[] = {
-		{SYNC_REJECT_KIND, 1, {0x00}}, {SYNC_REJECT_KIND, 9, {0x07}},
+		{SYNC_REJECT_KIND, 1, {0x00}},
+		{SYNC_REJECT_KIND, 9, {_SYNC_CONTROL_MAX}},
 		{SYNC_REJECT_SHORT, 3, {0x01, 0, 0}},
 		{SYNC_REJECT_CODE, 10, {0x40, 0x10}},               /* address 1 of none */
 		{SYNC_REJECT_CODE, 10, {0x40, 0xf0}},               /* tail of none */
@@ -231,6 +245,16 @@ junk_is_refused_by_name(void **state)
 			{0xc0 | 2 << 2, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 5}}, /* redirect */
 		{SYNC_REJECT_KIND, 12, {0xc0, 0, 0x04}}, /* DESTROY with status */
 		{SYNC_REJECT_KIND, 12, {0x82, 0, 0x00}}, /* UPDATE with translation */
+		{SYNC_REJECT_VALUE, 12,
+			{SYNC_BULK_BEGIN, 0, 0, 0, 1, 0, 0, 0, 1, 2}}, /* BEGIN: half partial */
+		{SYNC_REJECT_VALUE, 14,
+			{SYNC_SCAN, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 7}}, /* few buckets */
+		{SYNC_REJECT_VALUE, 14,
+			{SYNC_SCAN, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 19}}, /* many */
+		{SYNC_REJECT_VALUE, 12, {SYNC_SUMS, 0, 0, 0, 1, 0x20, 0}}, /* beyond all buckets */
+		{SYNC_REJECT_VALUE, 12, {SYNC_BUCKETS, 1, 0}},             /* likewise */
+		{SYNC_REJECT_VALUE, 12, {SYNC_OWN, 0, 0, 0, 0, 8}},        /* too many in one */
+		{SYNC_REJECT_SHORT, 8, {SYNC_SUMS, 0, 0, 0, 1, 0, 0}},
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {

@@ -109,6 +109,134 @@ losses_are_repaired(void **state)
 	assert_true(b.in_expiry_s >= expiry + 2 * AGING_STEP_S);
 }
 
+/* A complete pair. */
+static void
+make_pair(struct duty *a, struct duty *b)
+{
+	duty_init(a, start, 0);
+	duty_init(b, start, 0);
+	duty_part(a, SYNC_ACTIVE, 1, false);
+	duty_session_up(a);
+	duty_session_up(b);
+	run(a, b, start);
+	assert_true(duty_comparable(a) && !duty_comparable(b));
+}
+
+static void
+a_repair_leaves_complete_what_is(void **state)
+{
+	struct instant now = instant_add(start, 12 * 86400 * NS_PER_S);
+	struct duty a, b;
+	int64_t whole;
+
+	make_pair(&a, &b);
+	whole = b.in_whole_s;
+	duty_repair(&a, 3);
+	assert_false(duty_comparable(&a));
+	carry(&a, &b, now);
+	assert_true(a.out_partial && b.in_partial && b.in == IN_RECEIVING);
+	assert_int_equal(state_of(&a), SYNC_SYNCED);
+	assert_int_equal(state_of(&b), SYNC_SYNCED);
+	assert_true(b.in_expiry_s > whole); /* what is confirmed stands out … */
+	assert_int_equal(b.in_whole_s, whole);
+	duty_walked(&a);
+	carry(&a, &b, now);
+	assert_int_equal(b.in, IN_SWEEPING);
+	duty_swept(&b);
+	carry(&b, &a, now);
+	assert_true(duty_comparable(&a));
+	assert_int_equal(a.repairs_sent, 1);
+	assert_int_equal(b.repairs_received, 1);
+	assert_int_equal(b.bulks_received, 1);
+	duty_poll(&b, now, true, 10); /* … but the others get no younger by it */
+	assert_true(b.put_request);
+}
+
+/* What is lost while a repair goes on is not found by it: a whole bulk follows. */
+static void
+a_repair_that_fails_becomes_a_bulk(void **state)
+{
+	struct duty a, b;
+
+	make_pair(&a, &b);
+	duty_repair(&a, 3);
+	carry(&a, &b, start);
+	duty_lost(&a);
+	run(&a, &b, start);
+	assert_false(a.out_partial || b.in_partial);
+	assert_int_equal(b.bulks_received, 2);
+	assert_int_equal(state_of(&b), SYNC_SYNCED);
+
+	/* some of it could not be held */
+	duty_repair(&a, 3);
+	carry(&a, &b, start);
+	duty_missed(&b, false);
+	duty_walked(&a);
+	carry(&a, &b, start);
+	duty_swept(&b);
+	carry(&b, &a, start);
+	assert_int_equal(state_of(&a), SYNC_SYNCING);
+	assert_int_equal(state_of(&b), SYNC_SYNCING);
+	assert_false(duty_comparable(&a));
+	duty_poll(&b, start, true, 10);
+	duty_poll(&b, instant_add(start, 2 * NS_PER_S), true, 10);
+	run(&a, &b, instant_add(start, 2 * NS_PER_S));
+	assert_int_equal(b.bulks_received, 3);
+	assert_int_equal(state_of(&a), SYNC_SYNCED);
+}
+
+/* Who has asked for everything is not content with a part. */
+static void
+a_repair_is_no_answer_to_a_request(void **state)
+{
+	struct sync_record request = {0};
+	struct duty a, b;
+
+	make_pair(&a, &b);
+	duty_missed(&b, true);
+	carry(&b, &a, start);
+	a.out_complete = true; /* the word has not come yet */
+	duty_repair(&a, 3);
+	duty_poll(&b, start, true, 10);
+	duty_poll(&b, instant_add(start, 2 * NS_PER_S), true, 10);
+	assert_true(duty_next(&b, &request));
+	duty_put(&b, &request);
+	carry(&a, &b, start);
+	assert_int_equal(b.in, IN_ASKED);
+	duty_walked(&a);
+	carry(&a, &b, start);
+	assert_int_equal(b.in, IN_ASKED);
+	assert_int_equal(state_of(&b), SYNC_SYNCING);
+	duty_control(&a, &request, start);
+	run(&a, &b, start);
+	assert_int_equal(b.bulks_received, 2);
+	assert_int_equal(state_of(&b), SYNC_SYNCED);
+}
+
+/* The word that something is missing meets the bulk that brings it. */
+static void
+a_late_word_of_a_gap(void **state)
+{
+	struct sync_record late = {0};
+	struct duty a, b;
+
+	make_pair(&a, &b);
+	duty_missed(&b, true);
+	assert_true(duty_next(&b, &late));
+	duty_put(&b, &late);
+	duty_lost(&a);
+	duty_poll(&a, start, true, 10);
+	carry(&a, &b, start);
+	duty_walked(&a);
+	carry(&a, &b, start);
+	duty_control(&a, &late, start);
+	assert_int_equal(state_of(&a), SYNC_SYNCING);
+	duty_swept(&b);
+	carry(&b, &a, start);
+	assert_int_equal(state_of(&a), SYNC_SYNCED);
+	assert_int_equal(state_of(&b), SYNC_SYNCED);
+}
+
 static void
 roles_change_and_back(void **state)
 {
@@ -412,6 +540,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pair_becomes_complete),
 		cmocka_unit_test(losses_are_repaired),
+		cmocka_unit_test(a_repair_leaves_complete_what_is),
+		cmocka_unit_test(a_repair_that_fails_becomes_a_bulk),
+		cmocka_unit_test(a_repair_is_no_answer_to_a_request),
+		cmocka_unit_test(a_late_word_of_a_gap),
 		cmocka_unit_test(roles_change_and_back),
 		cmocka_unit_test(what_cannot_be_held_is_asked_for_again),
 		cmocka_unit_test(an_update_before_its_flow_is_no_loss),

@@ -15,6 +15,32 @@
 #include <sodium.h>
 #include "sync-world.h"
 
+static bool
+equal(const struct world *w)
+{
+	for (unsigned id = 0; id < FLOWS; id++) {
+		const struct entry *a = &w->p[0].table[id], *b = &w->p[1].table[id];
+
+		if (a->there != b->there ||
+			(a->there && (a->state != b->state || a->mark != b->mark)))
+			return false;
+	}
+	return true;
+}
+
+static bool
+synced(const struct world *w)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct sync_report r;
+
+		duty_report(&w->p[i].duty, &r);
+		if (r.state != SYNC_SYNCED || stream_backlog(&w->p[i].stream))
+			return false;
+	}
+	return true;
+}
+
 static void
 reboot(struct world *w, struct peer *p)
 {
@@ -67,15 +93,21 @@ fault(struct world *w, uint64_t *term)
 	}
 }
 
+static void
+settle_links(struct world *w)
+{
+	w->cut = false;
+	w->loss = w->dup = 0;
+	w->jitter_ns = 100 * NS_PER_US;
+}
+
 /* Runs without faults until both say that they are equal; how many milliseconds. */
 static int64_t
 settle(struct world *w, uint64_t seed)
 {
 	struct instant start = w->now;
 
-	w->cut = false;
-	w->loss = w->dup = 0;
-	w->jitter_ns = 100 * NS_PER_US;
+	settle_links(w);
 	while (!synced(w)) {
 		step(w, 0);
 		if (instant_sub(w->now, start) > 20 * NS_PER_S)
@@ -317,6 +349,153 @@ sequence_numbers_wrap(void **state)
 	free_world(w);
 }
 
+/* Somebody takes flows away on the standby, or puts some there. How many. */
+static unsigned
+tamper(struct world *w, const struct peer *a, struct peer *b, unsigned percent)
+{
+	unsigned n = 0;
+
+	for (unsigned id = w->moving; id < FLOWS; id++) {
+		struct entry *e = &b->table[id];
+
+		if (!prng_chance(&w->rnd, percent) || (a->table[id].there && !e->there))
+			continue; /* taken away already: put back it would have no true state */
+		n++;
+		if (e->there) {
+			e->there = false;
+			continue;
+		}
+		*e = (struct entry){true, 3, 7, w->now.ns + 3000 * NS_PER_S};
+		if (prng_chance(&w->rnd, 30)) { /* or it was known once, and its end was not told */
+			e->expires_ns =
+				w->now.ns + aging_lifetime(w->now, b->duty.in_expiry_s) * NS_PER_S;
+			e->expires_ns -= 60 * NS_PER_S;
+		}
+	}
+	return n;
+}
+
+/* Until the tables are alike, without anything else having to happen. */
+static void
+heal(struct world *w, uint64_t seed, unsigned busy, unsigned from)
+{
+	struct instant start = w->now;
+
+	for (;;) {
+		unsigned id = from;
+
+		while (id < FLOWS && w->p[0].table[id].there == w->p[1].table[id].there)
+			id++;
+		if (id == FLOWS)
+			return;
+		step(w, busy);
+		if (instant_sub(w->now, start) > 120 * NS_PER_S)
+			fail_msg("seed %lu: flow %u is not mended", (unsigned long)seed, id);
+	}
+}
+
+/* Comparisons alone find and mend what no event tells, while traffic goes on. */
+static void
+drift_is_mended(void **state)
+{
+	uint64_t tampered = 0, replaced = 0, repairs = 0;
+
+	for (uint64_t seed = 1; seed <= seeds_from_environment(40); seed++) {
+		struct world *w = new_world(seed);
+		struct peer *a = &w->p[0], *b = &w->p[1];
+		uint64_t bulks;
+
+		for (unsigned i = 0; i < 500; i++)
+			step(w, 4);
+		settle(w, seed);
+		bulks = w->bulks;
+		w->moving = FLOWS / 3;
+		w->loss = seed % 3 ? 0 : 10;
+		tampered += tamper(w, a, b, 5);
+		w->replaced = 0;
+		heal(w, seed, 1, w->moving);
+		settle(w, seed);
+		while (a->duty.out != OUT_DONE) /* its end is told */
+			step(w, 0);
+		replaced += w->replaced;
+		repairs += a->duty.repairs_sent;
+		assert_int_equal(w->bulks, bulks + a->duty.repairs_sent);
+		free_world(w);
+	}
+	print_message("%lu flows tampered with, %lu repairs, %lu others touched\n",
+		(unsigned long)tampered, (unsigned long)repairs, (unsigned long)replaced);
+	assert_true(tampered > 100 && repairs >= 20);
+	assert_true(replaced < 2 * tampered); /* who shares a bucket: 300 flows in 256 and more */
+}
+
+/* Whatever happens while tables are compared and mended. */
+static void
+drift_is_mended_in_bad_times(void **state)
+{
+	uint64_t repairs = 0;
+
+	for (uint64_t seed = 1; seed <= seeds_from_environment(30); seed++) {
+		struct world *w = new_world(seed);
+		struct peer *a = &w->p[0], *b = &w->p[1];
+
+		for (unsigned i = 0; i < 500; i++)
+			step(w, 4);
+		settle(w, seed);
+		w->moving = FLOWS / 3;
+		for (unsigned round = 0; round < 6; round++) {
+			int64_t steps = prng_range(&w->rnd, 1, 4000);
+
+			tamper(w, a, b, (unsigned)prng_range(&w->rnd, 1, 60));
+			for (int64_t i = 0; i < steps; i++)
+				step(w, 1);
+			switch (prng_range(&w->rnd, 0, 3)) {
+			case 0:
+				w->cut = !w->cut;
+				break;
+			case 1:
+				w->loss = (unsigned)prng_range(&w->rnd, 0, 40);
+				break;
+			case 2:
+				start_peer(w, b, b->duty.part, b->duty.term);
+				break;
+			case 3:
+				start_peer(w, a, a->duty.part, a->duty.term);
+				break;
+			}
+		}
+		settle_links(w);
+		heal(w, seed, 1, w->moving);
+		settle(w, seed);
+		repairs += a->duty.repairs_sent;
+		free_world(w);
+	}
+	assert_true(repairs > 0);
+}
+
+/* Where nothing is wrong nothing is found, however much happens. */
+static void
+comparing_finds_nothing_where_nothing_is(void **state)
+{
+	for (uint64_t seed = 1; seed <= 10; seed++) {
+		struct world *w = new_world(seed);
+		struct compare_counts *n = &w->p[0].compare.count;
+
+		settle(w, seed);
+		w->loss = 5;
+		w->jitter_ns = 2 * NS_PER_MS;
+		for (unsigned i = 0; i < 50000; i++) /* five seconds */
+			step(w, seed % 5);
+		assert_int_equal(w->bulks, 1);
+		assert_int_equal(n->differed, 0);
+		assert_true(n->done > 15);
+		assert_true(n->equal.ns > w->now.ns - NS_PER_S);
+		assert_true(w->p[1].compare.count.done + 1 >= n->done);
+		assert_true(w->p[1].compare.count.equal.ns > w->now.ns - NS_PER_S);
+		assert_int_equal(w->replaced, 0);
+		free_world(w);
+	}
+}
+
 int
 main(void)
 {
@@ -327,6 +506,9 @@ main(void)
 		cmocka_unit_test(sequence_numbers_wrap),
 		cmocka_unit_test(a_loser_brings_nothing),
 		cmocka_unit_test(a_full_table_is_told),
+		cmocka_unit_test(comparing_finds_nothing_where_nothing_is),
+		cmocka_unit_test(drift_is_mended),
+		cmocka_unit_test(drift_is_mended_in_bad_times),
 		cmocka_unit_test(tables_become_equal),
 	};
 

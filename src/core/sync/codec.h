@@ -10,6 +10,7 @@
  */
 #pragma once
 #include "base/wire.h"
+#include "core/sync/digest.h"
 #include "core/sync/flow.h"
 
 enum sync_kind {
@@ -22,22 +23,36 @@ enum sync_kind {
 
 enum sync_control {
 	SYNC_BULK_REQUEST = 1, /* id, count = 1: only to confirm, I am complete */
-	SYNC_BULK_BEGIN,       /* id, count = flows in the sender's table */
+	SYNC_BULK_BEGIN,       /* id, count = flows to come, partial = of the named buckets only */
 	SYNC_BULK_END,         /* id, count = flows sent */
 	SYNC_BULK_DONE,        /* id: everything of it is in my kernel, and nothing else */
 	SYNC_TERM,             /* term: what follows happened in this term */
 	SYNC_INCOMPLETE,       /* some of it is not in my kernel: I shall ask for a bulk */
+	SYNC_SCAN,             /* id, key, log2: sum up your table as it is now, and tell me */
+	SYNC_SUMS,             /* id, page, bytes: the answer, page by page */
+	SYNC_BUCKETS,          /* page, bytes: of these buckets a partial bulk will be */
+	SYNC_VERDICT,          /* id, count = buckets that differed, unsettled = not judged */
+	SYNC_OWN,              /* id = 0 for the first, count, bytes: addresses that are mine */
 	_SYNC_CONTROL_MAX,
 };
+
+#define SYNC_OWN_BYTES 17                             /* family, address */
+#define SYNC_OWN_COUNT (DIGEST_PAGE / SYNC_OWN_BYTES) /* addresses in one record at most */
 
 struct sync_record {
 	enum sync_kind kind;
 	struct {
 		enum sync_control type;
-		uint32_t id, count;
-		uint64_t term;
-	} control;        /* SYNC_CONTROL */
-	struct flow flow; /* the others */
+		uint32_t id, count, unsettled;
+		uint64_t term, key;
+		uint16_t page;
+		uint8_t log2;
+		bool partial;
+	} control; /* SYNC_CONTROL */
+	union {
+		struct flow flow;           /* the others */
+		uint8_t bytes[DIGEST_PAGE]; /* of some control records */
+	};
 };
 
 /* Recently used values of one batch: codes 1…14; 0 = follows in full, 15 = differs in the end only.

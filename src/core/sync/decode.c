@@ -247,6 +247,40 @@ get_flow(struct sync_decoder *d, enum sync_kind kind, unsigned head, struct flow
 	return bad;
 }
 
+/* Pages beyond the largest table are refused here; the comparison knows how large it is. */
+static enum sync_reject
+get_page(struct rd *r, struct sync_record *rec, unsigned buckets_in_page)
+{
+	rec->control.page = rd_u16(r);
+	rd_bytes(r, rec->bytes, sizeof(rec->bytes));
+	return rec->control.page < DIGEST_BUCKETS / buckets_in_page ? SYNC_OK : SYNC_REJECT_VALUE;
+}
+
+static enum sync_reject
+get_compare(struct rd *r, struct sync_record *rec)
+{
+	if (rec->control.type == SYNC_BUCKETS)
+		return get_page(r, rec, DIGEST_PAGE_BITS);
+	rec->control.id = rd_u32(r);
+	if (rec->control.type == SYNC_SUMS)
+		return get_page(r, rec, DIGEST_PAGE_SUMS);
+	if (rec->control.type == SYNC_SCAN) {
+		rec->control.key = rd_u64(r);
+		rec->control.log2 = rd_u8(r);
+		if (rec->control.log2 < DIGEST_LOG2_MIN || rec->control.log2 > DIGEST_LOG2_MAX)
+			return SYNC_REJECT_VALUE;
+	} else if (rec->control.type == SYNC_VERDICT) {
+		rec->control.count = rd_u32(r);
+		rec->control.unsettled = rd_u32(r);
+	} else {
+		rec->control.count = rd_u8(r);
+		if (rec->control.count > SYNC_OWN_COUNT)
+			return SYNC_REJECT_VALUE;
+		rd_bytes(r, rec->bytes, rec->control.count * (size_t)SYNC_OWN_BYTES);
+	}
+	return SYNC_OK;
+}
+
 static enum sync_reject
 get_control(struct rd *r, unsigned type, struct sync_record *rec)
 {
@@ -262,12 +296,24 @@ get_control(struct rd *r, unsigned type, struct sync_record *rec)
 	case SYNC_BULK_END:
 		rec->control.id = rd_u32(r);
 		rec->control.count = rd_u32(r);
+		if (rec->control.type != SYNC_BULK_BEGIN)
+			break;
+		type = rd_u8(r);
+		if (type > 1)
+			return SYNC_REJECT_VALUE;
+		rec->control.partial = type;
 		break;
 	case SYNC_TERM:
 		rec->control.term = rd_u64(r);
 		break;
 	case SYNC_INCOMPLETE:
 		break;
+	case SYNC_SCAN:
+	case SYNC_SUMS:
+	case SYNC_BUCKETS:
+	case SYNC_VERDICT:
+	case SYNC_OWN:
+		return get_compare(r, rec);
 	case _SYNC_CONTROL_MAX:
 		break;
 	}

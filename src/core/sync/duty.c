@@ -10,7 +10,7 @@ duty_init(struct duty *d, struct instant now, int64_t last_s)
 {
 	memset(d, 0, sizeof(*d));
 	d->part = SYNC_STANDBY;
-	d->in_expiry_s = aging_expiry(now, last_s);
+	d->in_expiry_s = d->in_whole_s = aging_expiry(now, last_s);
 }
 
 /* Nobody serves us any more, and what was received stays as it is. */
@@ -129,16 +129,23 @@ on_begin(struct duty *d, const struct sync_record *rec, struct instant now)
 {
 	if (d->part == SYNC_ACTIVE)
 		return;
-	if (d->in != IN_ASKED)
-		d->in_complete = false; /* not a refresh: the peer lost something */
+	if (rec->control.partial && d->in != IN_DONE)
+		return; /* a whole one was asked for, and will come */
+	d->in_partial = rec->control.partial;
+	if (!d->in_partial) {
+		if (d->in != IN_ASKED)
+			d->in_complete = false; /* not a refresh: the peer lost something */
+		d->missed = false;
+		d->again_at = INSTANT_ZERO;
+	}
 	d->in = IN_RECEIVING;
 	d->put_done = false;
-	d->missed = false;
-	d->again_at = INSTANT_ZERO;
 	d->in_id = rec->control.id;
 	d->in_total = rec->control.count;
 	d->in_seen = 0;
 	d->in_expiry_s = aging_expiry(now, d->in_expiry_s);
+	if (!d->in_partial)
+		d->in_whole_s = d->in_expiry_s;
 }
 
 void
@@ -160,10 +167,12 @@ duty_control(struct duty *d, const struct sync_record *rec, struct instant now)
 			d->in = IN_SWEEPING;
 		break;
 	case SYNC_BULK_DONE:
-		if (d->out == OUT_WAITING && rec->control.id == d->out_id) {
+		/* an INCOMPLETE of before may have come while this one was on its way */
+		if (rec->control.id == d->out_id &&
+			(d->out == OUT_WAITING || (d->out == OUT_DONE && !d->out_complete))) {
 			d->out = OUT_DONE;
 			d->out_complete = true;
-			d->bulks_sent++;
+			*(d->out_partial ? &d->repairs_sent : &d->bulks_sent) += 1;
 		}
 		break;
 	case SYNC_TERM:
@@ -177,6 +186,11 @@ duty_control(struct duty *d, const struct sync_record *rec, struct instant now)
 		if (d->out == OUT_WAITING)
 			d->out = OUT_DONE;
 		break;
+	case SYNC_SCAN: /* compare.c's */
+	case SYNC_SUMS:
+	case SYNC_BUCKETS:
+	case SYNC_VERDICT:
+	case SYNC_OWN: /* the daemon's */
 	case _SYNC_CONTROL_MAX:
 		break;
 	}
@@ -204,23 +218,37 @@ ask_again(struct duty *d, struct instant now)
 	d->again_at = instant_add(now, d->again_ns);
 }
 
+static void
+begin_out(struct duty *d, uint32_t flows, bool partial)
+{
+	d->out = OUT_BEGIN;
+	d->lost = false;
+	d->out_partial = partial;
+	d->out_id++;
+	d->out_total = flows;
+	d->out_sent = 0;
+}
+
 void
 duty_poll(struct duty *d, struct instant now, bool calm, uint32_t flows)
 {
 	if (d->part != SYNC_ACTIVE && d->in == IN_DONE && d->missed)
 		ask_again(d, now);
 	else if (d->part != SYNC_ACTIVE && d->in == IN_DONE &&
-		 aging_needs_refresh(now, d->in_expiry_s))
+		 aging_needs_refresh(now, d->in_whole_s))
 		d->put_request = true;
 	if (d->part != SYNC_ACTIVE || !d->session || !d->asked || d->put_term)
 		return;
 	if (d->out != OUT_IDLE || !calm)
 		return;
-	d->out = OUT_BEGIN;
-	d->lost = false;
-	d->out_id++;
-	d->out_total = flows;
-	d->out_sent = 0;
+	begin_out(d, flows, false);
+}
+
+void
+duty_repair(struct duty *d, uint32_t flows)
+{
+	assert(duty_comparable(d));
+	begin_out(d, flows, true);
 }
 
 bool
@@ -243,6 +271,7 @@ duty_next(const struct duty *d, struct sync_record *rec)
 		rec->control.type = SYNC_BULK_BEGIN;
 		rec->control.id = d->out_id;
 		rec->control.count = d->out_total;
+		rec->control.partial = d->out_partial;
 	} else if (d->out == OUT_END) {
 		rec->control.type = SYNC_BULK_END;
 		rec->control.id = d->out_id;
@@ -277,6 +306,11 @@ duty_put(struct duty *d, const struct sync_record *rec)
 	case SYNC_BULK_END:
 		d->out = OUT_WAITING;
 		break;
+	case SYNC_SCAN:
+	case SYNC_SUMS:
+	case SYNC_BUCKETS:
+	case SYNC_VERDICT:
+	case SYNC_OWN:
 	case _SYNC_CONTROL_MAX:
 		break;
 	}
@@ -297,7 +331,7 @@ duty_swept(struct duty *d)
 	d->in_complete = !d->missed;
 	d->put_done = !d->missed;
 	d->put_incomplete |= d->missed;
-	d->bulks_received++;
+	*(d->in_partial ? &d->repairs_received : &d->bulks_received) += 1;
 }
 
 static uint8_t

@@ -6,7 +6,8 @@
  *
  * A bulk is a walk through the sender's table. The standby asks for one when a session begins and
  * when it stops being active; the active begins one by itself when it lost events or its buffer was
- * full. At its end the standby sweeps what was not confirmed, then says so.
+ * full. At its end the standby sweeps what was not confirmed, then says so. A partial bulk is of
+ * the buckets only that a comparison (compare.h) found different: complete tables stay complete.
  */
 #pragma once
 #include "base/time.h"
@@ -49,8 +50,9 @@ struct duty {
 	uint32_t asked;    /* id of the peer's request, 0 = none in this session */
 	uint32_t out_id;   /* of the bulk */
 	uint32_t out_total, out_sent;
-	bool put_term; /* TERM is to be put before any flow */
-	uint32_t bulks_sent;
+	bool out_partial;                  /* of some buckets only: the peer has the rest */
+	bool put_term;                     /* TERM is to be put before any flow */
+	uint32_t bulks_sent, repairs_sent; /* whole ones, partial ones */
 
 	/* As receiver. */
 	enum duty_in in;
@@ -63,7 +65,9 @@ struct duty {
 	struct instant again_at, again_last; /* next and last request because of it, 0 = none */
 	int64_t again_ns;                    /* the pause before that */
 	int64_t in_expiry_s;                 /* of what is confirmed now (aging.h) */
-	uint32_t bulks_received;
+	int64_t in_whole_s;                  /* the same, of the last whole bulk */
+	bool in_partial;
+	uint32_t bulks_received, repairs_received;
 
 	/* Barrier. */
 	bool barrier;
@@ -107,6 +111,15 @@ duty_seen(struct duty *d)
 /* Begins a bulk, or asks for one, when there is reason to; `calm` = the stream's backlog is small,
  * `flows` in my table. */
 void duty_poll(struct duty *d, struct instant now, bool calm, uint32_t flows);
+/* Begins a partial bulk of about so many flows; only while the peer has everything else. */
+void duty_repair(struct duty *d, uint32_t flows);
+/* What this side sends is complete, and nothing is under way: tables may be compared. */
+static inline bool
+duty_comparable(const struct duty *d)
+{
+	return d->part == SYNC_ACTIVE && d->session && d->out == OUT_DONE && d->out_complete &&
+	       !d->draining && !d->barrier;
+}
 /* The next control record to put; true = there is one. Tell duty_put() when the stream took it. */
 bool duty_next(const struct duty *d, struct sync_record *rec);
 void duty_put(struct duty *d, const struct sync_record *rec);

@@ -251,6 +251,27 @@ sync_encode_flow(struct sync_encoder *e, enum sync_kind kind, const struct flow 
 	return SYNC_ENCODED;
 }
 
+/* What the comparison of tables says. */
+static void
+put_compare(struct wr *w, const struct sync_record *rec)
+{
+	if (rec->control.type != SYNC_BUCKETS)
+		wr_u32(w, rec->control.id);
+	if (rec->control.type == SYNC_SCAN) {
+		wr_u64(w, rec->control.key);
+		wr_u8(w, rec->control.log2);
+	} else if (rec->control.type == SYNC_VERDICT) {
+		wr_u32(w, rec->control.count);
+		wr_u32(w, rec->control.unsettled);
+	} else if (rec->control.type == SYNC_OWN) {
+		wr_u8(w, rec->control.count);
+		wr_bytes(w, rec->bytes, rec->control.count * (size_t)SYNC_OWN_BYTES);
+	} else {
+		wr_u16(w, rec->control.page);
+		wr_bytes(w, rec->bytes, sizeof(rec->bytes));
+	}
+}
+
 enum sync_encoded
 sync_encode_control(struct sync_encoder *e, const struct sync_record *rec)
 {
@@ -266,11 +287,20 @@ sync_encode_control(struct sync_encoder *e, const struct sync_record *rec)
 	case SYNC_BULK_END:
 		wr_u32(&e->w, rec->control.id);
 		wr_u32(&e->w, rec->control.count);
+		if (rec->control.type == SYNC_BULK_BEGIN)
+			wr_u8(&e->w, rec->control.partial);
 		break;
 	case SYNC_TERM:
 		wr_u64(&e->w, rec->control.term);
 		break;
 	case SYNC_INCOMPLETE:
+		break;
+	case SYNC_SCAN:
+	case SYNC_SUMS:
+	case SYNC_BUCKETS:
+	case SYNC_VERDICT:
+	case SYNC_OWN:
+		put_compare(&e->w, rec);
 		break;
 	case _SYNC_CONTROL_MAX:
 		assert(false);

@@ -129,6 +129,19 @@ flow_hash(const struct flow *f, uint64_t key)
 		((uint64_t)f->orig.sport << 32 | (uint64_t)f->orig.dport << 8 | f->family) ^ key);
 }
 
+uint64_t
+flow_hash_reply(const struct flow *f, uint64_t key)
+{
+	uint64_t w[4], h = key;
+
+	memcpy(w, f->reply.src, 16);
+	memcpy(w + 2, f->reply.dst, 16);
+	h = mix(h ^ w[0], w[2] ^ key);
+	if (f->family == 6)
+		h = mix(h ^ w[1], w[3] ^ key);
+	return mix(h, ((uint64_t)f->reply.sport << 16 | f->reply.dport) ^ key);
+}
+
 void
 flow_own_clear(struct flow_own *o)
 {
@@ -186,7 +199,6 @@ flow_own_add(struct flow_own *o, const struct ip_addr *a)
 	return true;
 }
 
-/* Loopback, link-local, multicast, broadcast, unspecified: nothing that is ever forwarded. */
 static bool
 stays_on_link(uint8_t family, const uint8_t *b)
 {
@@ -205,4 +217,19 @@ flow_is_local(const struct flow *f, const struct flow_own *own)
 
 	return stays_on_link(f->family, f->orig.src) || stays_on_link(f->family, f->orig.dst) ||
 	       own_has(own, f->family, f->orig.src) || own_has(own, f->family, server);
+}
+
+bool
+flow_is_carried(const struct flow *f, const struct flow_own *own)
+{
+	struct flow_tuple plain;
+
+	return f->has & FLOW_REPLY && !flow_is_local(f, own) &&
+	       flow_invert(f->family, f->proto, &f->orig, &plain);
+}
+
+bool
+flow_addr_stays(const struct ip_addr *a)
+{
+	return stays_on_link(a->family, a->b);
 }

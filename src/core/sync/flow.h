@@ -97,6 +97,8 @@ unsigned flow_nat(const struct flow *f);
 bool flow_same(const struct flow *a, const struct flow *b);
 /* A hash over what flow_same() compares. Keyed, because strangers choose the ports. */
 uint64_t flow_hash(const struct flow *f, uint64_t key);
+/* Over the reply tuple, which says the translation; `key` may be the flow_hash(). */
+uint64_t flow_hash_reply(const struct flow *f, uint64_t key);
 
 /* The node's own addresses, as a hash set of fixed size. */
 #define FLOW_OWN_SLOTS 4096
@@ -118,3 +120,7 @@ bool flow_own_has(const struct flow_own *o, const struct ip_addr *a);
  * A flow through a shared address that is translated to another machine is not local.
  */
 bool flow_is_local(const struct flow *f, const struct flow_own *own);
+/* The peer has such a flow: not local, and of a kind that can be told and created. */
+bool flow_is_carried(const struct flow *f, const struct flow_own *own);
+/* Loopback, link-local, multicast, broadcast, unspecified: nothing that is ever forwarded. */
+bool flow_addr_stays(const struct ip_addr *a);

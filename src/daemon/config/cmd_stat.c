@@ -73,7 +73,10 @@ stat_sync(const struct config *c)
 		COUNTER(insert_failed), COUNTER(updates_missed), COUNTER(conflicts),
 		COUNTER(frames_sent), COUNTER(frames_received), COUNTER(bytes_sent),
 		COUNTER(retransmits), COUNTER(bulks_sent), COUNTER(bulks_received),
-		COUNTER(buffer_full), COUNTER(refused), COUNTER(filtered), COUNTER(not_carried)};
+		COUNTER(buffer_full), COUNTER(refused), COUNTER(filtered), COUNTER(not_carried),
+		COUNTER(comparisons), COUNTER(comparisons_abandoned), COUNTER(buckets),
+		COUNTER(buckets_unsettled), COUNTER(buckets_differed), COUNTER(repairs_sent),
+		COUNTER(repairs_received), COUNTER(flows_repaired), COUNTER(flows_left_over)};
 #undef COUNTER
 
 	json_object_set_new(o, "running", json_boolean(y.running));

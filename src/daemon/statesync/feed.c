@@ -107,6 +107,8 @@ take_event(void *arg, enum sync_kind kind, const struct flow *f)
 
 	if (filtered(s, f))
 		return;
+	if (kind != SYNC_UPDATE)
+		compare_mark(&s->compare, f);
 	if (s->feed.walk.running)
 		recent_add(&s->feed.recent, flow_hash(f, s->feed.hash_key));
 	put(s, kind, f);
@@ -121,6 +123,7 @@ read_events(struct statesync *s, struct instant now, bool all)
 	int n;
 
 	f->now = now;
+	f->drained = false;
 	for (unsigned round = 0; round < (all ? ROUNDS_ALL : ROUNDS_MAX); round++) {
 		if (!stream_room(&s->stream))
 			break;
@@ -129,10 +132,9 @@ read_events(struct statesync *s, struct instant now, bool all)
 			duty_lost(&s->duty);
 			continue;
 		}
-		if (n <= 0)
-			break;
-		total += (unsigned)n;
-		if (n < CTNL_EVENTS && !all)
+		total += n > 0 ? (unsigned)n : 0;
+		f->drained = n >= 0 && n < CTNL_EVENTS;
+		if (n <= 0 || (f->drained && !all))
 			break;
 	}
 	return total;
@@ -193,6 +195,8 @@ take_walked(void *arg, enum sync_kind kind, const struct flow *f)
 
 	(void)kind;
 	if (s->duty.out != OUT_SENDING || filtered(s, f))
+		return;
+	if (s->duty.out_partial && !comparing_names(s, f))
 		return;
 	if (recent_has(&s->feed.recent, flow_hash(f, s->feed.hash_key))) {
 		/* something happened to it after this part was made: ask again */

@@ -138,8 +138,11 @@ sweep_flow(void *arg, enum sync_kind kind, const struct flow *f)
 	if (flow_is_local(f, &s->own) ||
 		recent_has(&s->keep.recent, flow_hash(f, s->feed.hash_key)))
 		return;
+	if (s->duty.in_partial && !comparing_names(s, f))
+		return; /* confirmed by an earlier bulk, and nobody doubts it */
 	change(s, CTNL_DELETE, f, 0);
 	s->keep.swept++;
+	s->keep.left_over += s->duty.in_partial;
 }
 
 static void

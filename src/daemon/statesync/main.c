@@ -21,6 +21,15 @@
 #define FRAMES_MAX 65536
 #define BURST_MIN  8
 
+static void
+take_control(struct statesync *s, const struct sync_record *rec, struct instant now)
+{
+	duty_control(&s->duty, rec, now);
+	compare_control(&s->compare, rec, now, s->duty.part == SYNC_STANDBY);
+	if (rec->control.type == SYNC_OWN)
+		own_take(s, rec);
+}
+
 /* A batch from the peer: records into the kernel's queue. */
 static void
 take_records(struct statesync *s, const uint8_t *records, size_t len, struct instant now)
@@ -46,12 +55,14 @@ take_records(struct statesync *s, const uint8_t *records, size_t len, struct ins
 				if (flow_is_local(&rec.flow, &s->own))
 					continue; /* mine, whatever the peer thinks of it */
 			}
+			s->sink.mends = s->duty.in == IN_RECEIVING && s->duty.in_partial &&
+					comparing_names(s, &rec.flow);
 			sink_record(&s->sink, rec.kind, &rec.flow);
 			keep_applied(s, &rec.flow);
 			continue;
 		}
 		trouble_flush(s); /* a mark in the stream: what stood before it is in the kernel */
-		duty_control(&s->duty, &rec, now);
+		take_control(s, &rec, now);
 		s->page->expiry_s = s->duty.in_expiry_s;
 		s->sink.lifetime_s = aging_lifetime(now, s->duty.in_expiry_s);
 		s->sink.senior = duty_trust(&s->duty) != TRUST_ALL;
@@ -66,6 +77,7 @@ begin_anew(struct statesync *s)
 {
 	link_restart(&s->link, &s->conf);
 	duty_session_down(&s->duty);
+	comparing_reset(s, loop_now());
 	stream_reset(&s->stream);
 }
 
@@ -91,10 +103,11 @@ on_session(void *arg, struct instant now)
 {
 	struct statesync *s = arg;
 
-	(void)now;
 	trouble_flush(s);
 	stream_reset(&s->stream);
 	duty_session_up(&s->duty);
+	comparing_reset(s, now);
+	own_tell(s);
 }
 
 /* Control records that duty wants on the stream. */
@@ -109,6 +122,7 @@ put_controls(struct statesync *s, struct instant now)
 		duty_put(&s->duty, &rec);
 		stream_flush(&s->stream, true);
 	}
+	own_put(s, now);
 }
 
 static void
@@ -158,6 +172,7 @@ after_round(void *arg, struct instant now)
 		put_controls(s, now);
 		more = feed_walk(s, now);
 		next = instant_min(next, keep_poll(s, now));
+		next = instant_min(next, comparing_poll(s, now));
 		put_controls(s, now);
 		next = instant_min(next, link_poll(&s->link, now));
 		send_frames(s, now);
@@ -190,6 +205,7 @@ start_sync(struct statesync *s)
 	stream_init(&s->stream, &c, s->stream_mem);
 	s->checked = INSTANT_ZERO; /* counts the flows before a bulk can begin */
 	duty_session_down(&s->duty);
+	comparing_reset(s, loop_now());
 	return 0;
 }
 
@@ -197,6 +213,7 @@ static void
 stop_sync(struct statesync *s)
 {
 	duty_session_down(&s->duty);
+	comparing_reset(s, loop_now());
 	feed_listen(s, loop_now());
 	ctnl_walk_stop(&s->feed.walk);
 	ctnl_walk_stop(&s->keep.walk);
@@ -248,6 +265,8 @@ take_part(struct statesync *s, const uint8_t *msg, size_t len, struct instant no
 	if (s->enabled && s->part == SYNC_BARRIER && m.part != SYNC_BARRIER)
 		feed_events(s, now, true); /* the last that happened here, before listening ends */
 	keep_part(s, m.part, now);
+	if (m.part != s->part)
+		comparing_reset(s, now);
 	s->part = m.part;
 	duty_part(&s->duty, m.part, m.term, m.alone);
 	if (s->duty.renew && s->enabled)
@@ -341,6 +360,7 @@ prepare(struct statesync *s)
 	s->link.on_payload = on_payload;
 	s->link.on_session = on_session;
 	s->link.arg = s;
+	comparing_init(s);
 	own_init(s);
 	feed_init(s);
 	keep_init(s);

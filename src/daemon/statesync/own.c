@@ -14,9 +14,16 @@
 #include <unistd.h>
 #include "daemon/statesync/statesync.h"
 
-/* The configured addresses of both nodes, and whatever else this machine has. */
-void
-own_refresh(struct statesync *s)
+/* An address that only this machine knows of. */
+static void
+note_mine(struct own_told *t, const struct ip_addr *a)
+{
+	if (t->n_mine < OWN_TOLD_MAX && !flow_addr_stays(a))
+		t->mine[t->n_mine++] = *a;
+}
+
+static void
+read_addresses(struct statesync *s)
 {
 	struct ifaddrs *list, *i;
 
@@ -40,11 +47,85 @@ own_refresh(struct statesync *s)
 		} else {
 			continue;
 		}
-		if (!flow_own_has(&s->own, &a))
+		if (!flow_own_has(&s->own, &a)) {
 			flow_own_add(&s->mine, &a);
+			note_mine(&s->own_told, &a);
+		}
 		flow_own_add(&s->own, &a);
 	}
 	freeifaddrs(list);
+}
+
+/*
+ * The configured addresses of both nodes, and whatever else both machines have. What is local here
+ * must be local there, or the tables could never be alike.
+ */
+void
+own_refresh(struct statesync *s)
+{
+	static struct own_told before;
+	struct own_told *t = &s->own_told;
+
+	before = *t;
+	memset(t->mine, 0, sizeof(t->mine));
+	t->n_mine = 0;
+	read_addresses(s);
+	for (unsigned i = 0; i < t->n_theirs; i++)
+		flow_own_add(&s->own, &t->theirs[i]);
+	if (memcmp(before.mine, t->mine, sizeof(t->mine)) == 0)
+		return;
+	own_tell(s);
+	comparing_reset(s, loop_now());
+}
+
+void
+own_tell(struct statesync *s)
+{
+	s->own_told.next = 0;
+	s->own_told.due = true;
+}
+
+void
+own_put(struct statesync *s, struct instant now)
+{
+	struct own_told *t = &s->own_told;
+	struct sync_record rec = {.kind = SYNC_CONTROL, .control.type = SYNC_OWN};
+
+	while (t->due && s->duty.session) {
+		struct wr w = wr_init(rec.bytes, sizeof(rec.bytes));
+		unsigned n = 0;
+
+		for (; n < SYNC_OWN_COUNT && t->next + n < t->n_mine; n++) {
+			wr_u8(&w, t->mine[t->next + n].family);
+			wr_bytes(&w, t->mine[t->next + n].b, sizeof(t->mine[0].b));
+		}
+		rec.control.id = t->next;
+		rec.control.count = n;
+		if (!stream_put_control(&s->stream, &rec, now))
+			return;
+		t->next += n;
+		t->due = t->next < t->n_mine;
+		stream_flush(&s->stream, true);
+	}
+}
+
+void
+own_take(struct statesync *s, const struct sync_record *rec)
+{
+	struct own_told *t = &s->own_told;
+	struct rd r = rd_init(rec->bytes, sizeof(rec->bytes));
+
+	if (rec->control.id == 0)
+		t->n_theirs = 0;
+	for (unsigned i = 0; i < rec->control.count && t->n_theirs < OWN_TOLD_MAX; i++) {
+		struct ip_addr a = {.family = rd_u8(&r)};
+
+		rd_bytes(&r, a.b, sizeof(a.b));
+		if ((a.family == 4 || a.family == 6) && !flow_addr_stays(&a))
+			t->theirs[t->n_theirs++] = a;
+	}
+	own_refresh(s);
+	comparing_reset(s, loop_now());
 }
 
 /* Some address came or went: which one does not matter. */

@@ -75,7 +75,9 @@ resolve_new(struct sink *a, const struct sink_item *it, int err)
 
 	if (err == -EEXIST) {
 		err = run_create(a, CTNL_DELETE, &f, it->timeout_s);
-		if (err == 0)
+		if (it->mends && a->batch.result[0] == -ENOENT && (!err || err == -EEXIST))
+			a->count.mended++;
+		else if (err == 0)
 			a->count.replaced++;
 	}
 	if (err == -EEXIST) { /* not this flow: another one has its translated tuple */
@@ -186,6 +188,7 @@ sink_flush(struct sink *a)
 		if (it->kind != SYNC_NEW || r < 0)
 			continue;
 		there = it->deletes ? a->batch.result[it->msg - 1] == 0 : result[i] == -EEXIST;
+		a->count.mended += it->mends && !there && !result[i];
 		a->occupied = (a->occupied * 15 + (there ? 255 : 0)) / 16;
 		a->count.replaced += it->deletes && there;
 	}
@@ -260,6 +263,7 @@ sink_record(struct sink *a, enum sync_kind kind, const struct flow *f)
 	it->kind = kind;
 	it->msg = a->batch.n - 1;
 	it->deletes = deletes;
+	it->mends = a->mends && kind == SYNC_NEW;
 	it->timeout_s = timeout_s;
 	it->flow = *f;
 }

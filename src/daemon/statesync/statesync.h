@@ -10,6 +10,7 @@
 #pragma once
 #include "core/hb/session.h"
 #include "core/sync/aging.h"
+#include "core/sync/compare.h"
 #include "core/sync/duty.h"
 #include "core/sync/recent.h"
 #include "core/sync/stream.h"
@@ -87,6 +88,7 @@ struct sink_item {
 	enum sync_kind kind;
 	unsigned msg; /* index of its message in the batch */
 	bool deletes; /* a deletion stands in front of it */
+	bool mends;   /* what a repair brings */
 	uint32_t timeout_s;
 	struct flow flow;
 };
@@ -95,6 +97,7 @@ struct sink_counts {
 	uint64_t inserted, updated, deleted, replaced, failed, conflicts, ignored;
 	uint64_t missing; /* deletions of what was not there: no harm */
 	uint64_t unknown; /* updates of what is not there, and ought to be */
+	uint64_t mended;  /* of a repair's flows: was not there, and is now */
 };
 
 /* What could not be held since somebody looked last. */
@@ -112,6 +115,7 @@ struct sink {
 	const struct aging *aging;
 	const struct flow_own *mine; /* flows that end here the peer may know, and I do not */
 	bool senior;                 /* my own table wins, and ages by itself */
+	bool mends;                  /* the next record is of a repair */
 	unsigned occupied;           /* of the last NEWs, how many were there already: 0…255 */
 	struct sink_trouble trouble;
 	struct sink_counts count;
@@ -140,7 +144,8 @@ struct feed {
 	struct ctnl_query *query;
 	struct recent recent;
 	uint64_t hash_key;
-	bool muted; /* the buffer was full and the peer does not answer: not even listening */
+	bool drained; /* the last reading left no event behind */
+	bool muted;   /* the buffer was full and the peer does not answer: not even listening */
 	struct instant now;
 	struct feed_counts count;
 };
@@ -167,6 +172,27 @@ struct keep {
 	uint64_t reverted;
 	struct aging aging;
 	uint64_t swept, retimed;
+	uint64_t left_over; /* of the swept ones, those of a repair */
+};
+
+/* compare.c: this node's table beside the peer's. */
+
+struct comparing {
+	struct ctnl_walk walk;
+	uint32_t walk_id; /* compare.walk_id */
+	int64_t cost_ns;  /* of this walk, so far */
+	struct instant next;
+};
+
+/* own.c: addresses of this machine that no configuration names, and the peer's. */
+
+#define OWN_TOLD_MAX 64
+
+struct own_told {
+	unsigned n_mine, n_theirs;
+	unsigned next; /* of mine, to be told */
+	bool due;
+	struct ip_addr mine[OWN_TOLD_MAX], theirs[OWN_TOLD_MAX];
 };
 
 /* trouble.c: what of the peer's table this kernel does not take. */
@@ -180,7 +206,8 @@ struct sync_told {
 	enum sync_state state;
 	enum duty_out out;
 	enum duty_in in;
-	uint32_t out_id, in_id;
+	uint32_t out_id, in_id, repairs;
+	uint64_t mended, left_over;
 	struct instant counted; /* when counters were last compared */
 	uint64_t overruns, overflow, refused, conflicts;
 	bool enabled, full;
@@ -194,8 +221,9 @@ struct statesync {
 	struct sync_page *page;
 	struct ipc_sync_conf conf;
 	bool configured, enabled;
-	struct flow_own own;      /* addresses of both nodes, and whatever else this machine has */
-	struct flow_own mine;     /* the latter: the peer does not know of them */
+	struct flow_own own;  /* addresses of both nodes, and whatever else both machines have */
+	struct flow_own mine; /* those of this one that are not in the configuration */
+	struct own_told own_told;
 	struct loop_fd addresses; /* tells when they change */
 	struct duty duty;
 	struct stream stream;
@@ -204,6 +232,8 @@ struct statesync {
 	struct sink sink;
 	struct feed feed;
 	struct keep keep;
+	struct compare compare;
+	struct comparing comparing;
 	struct ctnl_query query;
 	struct instant checked; /* last look at devices and counters */
 	struct sync_report told;
@@ -215,6 +245,20 @@ struct statesync {
 /* own.c */
 void own_init(struct statesync *s);
 void own_refresh(struct statesync *s);
+/* A new session: the peer is to hear of my addresses. */
+void own_tell(struct statesync *s);
+/* Puts what is due into the stream. */
+void own_put(struct statesync *s, struct instant now);
+/* The peer's. */
+void own_take(struct statesync *s, const struct sync_record *rec);
+
+void comparing_init(struct statesync *s);
+/* Another session, another part, other addresses: what was begun does not count. */
+void comparing_reset(struct statesync *s, struct instant now);
+/* Begins, walks, judges, as it is time; returns when to be called again. */
+struct instant comparing_poll(struct statesync *s, struct instant now);
+/* The flow is in a bucket that is being repaired. */
+bool comparing_names(const struct statesync *s, const struct flow *f);
 
 void feed_init(struct statesync *s);
 /* Listens, reads or sleeps: as duty says. */

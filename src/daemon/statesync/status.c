@@ -28,6 +28,7 @@ status_publish(struct statesync *s, bool running, struct instant now)
 	const struct sink_counts *a = &s->sink.count;
 	const struct feed_counts *f = &s->feed.count;
 	const struct link_counts *l = &s->link.count;
+	const struct compare_counts *c = &s->compare.count;
 	struct sync_status st = {
 		.report = make_report(s, now),
 		.running = running,
@@ -52,6 +53,16 @@ status_publish(struct statesync *s, bool running, struct instant now)
 		.filtered = f->filtered,
 		.updates_missed = a->unknown,
 		.table_full = s->trouble.full,
+		.comparisons = c->done,
+		.buckets_differed = c->differed,
+		.comparisons_abandoned = c->abandoned,
+		.repairs_sent = s->duty.repairs_sent,
+		.repairs_received = s->duty.repairs_received,
+		.flows_repaired = a->mended,
+		.flows_left_over = s->keep.left_over,
+		.buckets = c->buckets,
+		.buckets_unsettled = c->unsettled,
+		.equal_at = c->equal,
 		.not_carried = s->feed.events.ignored + s->stream.count.odd,
 	};
 

@@ -41,20 +41,37 @@ tell_bulks(struct statesync *s)
 	bool sends = d->out == OUT_SENDING || d->out == OUT_END || d->out == OUT_WAITING;
 	bool takes = d->in == IN_RECEIVING || d->in == IN_SWEEPING;
 
-	if (sends && t->out_id != d->out_id) {
+	if (sends && t->out_id != d->out_id && !d->out_partial) {
 		tell_note(s, NOTE_BULK_SENDING, d->out_total, 0);
 		t->out_id = d->out_id;
 	}
-	if (d->out == OUT_DONE && t->out != OUT_DONE && d->out_complete)
+	if (d->out == OUT_DONE && t->out != OUT_DONE && d->out_complete && !d->out_partial)
 		tell_note(s, NOTE_BULK_SENT, d->out_sent, 0);
 	t->out = d->out;
-	if (takes && t->in_id != d->in_id) {
+	if (takes && t->in_id != d->in_id && !d->in_partial) {
 		tell_note(s, NOTE_BULK_RECEIVING, d->in_total, 0);
 		t->in_id = d->in_id;
 	}
-	if (d->in == IN_DONE && t->in != IN_DONE && d->in_complete)
+	if (d->in == IN_DONE && t->in != IN_DONE && d->in_complete && !d->in_partial)
 		tell_note(s, NOTE_BULK_RECEIVED, d->in_seen, 0);
 	t->in = d->in;
+}
+
+/* What a repair found; nothing when it had been a false alarm. */
+static void
+tell_repairs(struct statesync *s)
+{
+	struct sync_told *t = &s->people;
+	uint64_t mended = s->sink.count.mended, left_over = s->keep.left_over;
+
+	if (t->repairs == s->duty.repairs_received)
+		return;
+	t->repairs = s->duty.repairs_received;
+	if (mended != t->mended || left_over != t->left_over)
+		tell_note(s, NOTE_TABLE_REPAIRED, (int64_t)(mended - t->mended),
+			(int64_t)(left_over - t->left_over));
+	t->mended = mended;
+	t->left_over = left_over;
 }
 
 static void
@@ -89,6 +106,7 @@ tell_changes(struct statesync *s, struct instant now)
 {
 	tell_state(s);
 	tell_bulks(s);
+	tell_repairs(s);
 	if (instant_sub(now, s->people.counted) < COUNT_NS)
 		return;
 	s->people.counted = now;
