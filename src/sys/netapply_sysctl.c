@@ -91,14 +91,15 @@ netapply_note_sysctls(struct netapply_ctx *c)
 	}
 }
 
-/* A kernel without IPv6 has no switch to turn it off. */
+/* A kernel without IPv6 has no switch to turn it off, nor has one without automatic helpers. */
 static bool
 is_moot(const struct plan_sysctl *s, int r)
 {
 	const char *name = strrchr(s->path, '/');
 
-	return r == -ENOENT && name && strcmp(name, "/disable_ipv6") == 0 &&
-	       strcmp(s->value, "1") == 0;
+	return r == -ENOENT && name &&
+	       ((strcmp(name, "/disable_ipv6") == 0 && strcmp(s->value, "1") == 0) ||
+		       strcmp(name, "/nf_conntrack_helper") == 0);
 }
 
 void

@@ -149,6 +149,10 @@ random_service(struct arena *a, struct prng *p, size_t i)
 					       m[k].kind == MATCH_PORTS ? 4 : sizeof(protos) - 1)];
 		m[k].sport = random_ports(a, p, &m[k].n_sport);
 		m[k].dport = random_ports(a, p, &m[k].n_dport);
+		if (m[k].kind == MATCH_PORTS && m[k].proto == 6 && prng_chance(p, 30))
+			m[k].helper = HELPER_FTP;
+		if (m[k].kind == MATCH_PORTS && m[k].proto == 17 && prng_chance(p, 30))
+			m[k].helper = HELPER_TFTP;
 		m[k].n_types = pick(p, 0, 3);
 		for (size_t t = 0; t < m[k].n_types; t++)
 			types[t] = (uint8_t)(t * 60 + pick(p, 0, 59));

@@ -50,7 +50,7 @@ main(int argc, char **argv)
 		self = argc < 3                        ? m->ha.node_type
 		       : strcmp(argv[2], "slave") == 0 ? NODE_SLAVE
 						       : NODE_MASTER;
-		fputs(rules_compile(&a, m, self), stdout);
+		fputs(rules_compile(&a, m, self, HELPERS_ALL), stdout);
 	}
 	free(text);
 	arena_free(&a);

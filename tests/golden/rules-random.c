@@ -61,7 +61,8 @@ main(int argc, char **argv)
 		struct arena a = ARENA_INIT;
 		const struct conf_model *m = random_model(&a, &p);
 		const char *text =
-			rules_compile(&a, m, prng_chance(&p, 50) ? NODE_MASTER : NODE_SLAVE);
+			rules_compile(&a, m, prng_chance(&p, 50) ? NODE_MASTER : NODE_SLAVE,
+				prng_chance(&p, 80) ? HELPERS_ALL : 0);
 
 		if (count == 1)
 			fputs(text, stdout);

@@ -253,6 +253,15 @@ static const struct row service_rows[] = {
 		""},
 	{"add ServiceIPProto p\n", "ServiceIPProto p, Protocol: must be given"},
 	{"add ServiceGroup g Members=htp\n", "no service is called 'htp', did you mean 'http'?"},
+	{"add ServiceTCPUDP s DestinationPorts=2121 Helper=FTP\n"
+	 "add ServiceTCPUDP t Type=UDP DestinationPorts=69 Helper=TFTP\n",
+		""},
+	{"add ServiceTCPUDP s Type=TCPUDP DestinationPorts=21 Helper=FTP\n",
+		"ServiceTCPUDP s, Helper: Helper=FTP needs Type=TCP"},
+	{"add ServiceTCPUDP s DestinationPorts=69 Helper=TFTP\n",
+		"ServiceTCPUDP s, Helper: Helper=TFTP needs Type=UDP"},
+	{"add ServiceTCPUDP s Helper=FTP\n",
+		"ServiceTCPUDP s, Helper: Helper=FTP needs DestinationPorts"},
 	{"add ServiceGroup g Members=g\n", "the group contains itself by way of 'g'"},
 	{"add ServiceGroup g Members=h\nadd ServiceGroup h Members=g\n",
 		"2:28: error: ServiceGroup h, "

@@ -32,7 +32,7 @@ compile(struct conf_run *r, const char *text, enum node_type self)
 		if (!r->errors.e[i].warning)
 			print_error("%s\n", conf_error_fmt(&r->a, "conf", &r->errors.e[i]));
 	assert_non_null(r->model);
-	return rules_compile(&r->a, r->model, self);
+	return rules_compile(&r->a, r->model, self, HELPERS_ALL);
 }
 
 /* The lines of "KIND NAME {" up to its closing brace, or NULL. */
@@ -315,7 +315,7 @@ test_sources_random(void **state)
 			f[i].shared = &nets[21 + i];
 			f[i].n_shared = 1;
 		}
-		s = rules_compile(&a, &m, NODE_MASTER);
+		s = rules_compile(&a, &m, NODE_MASTER, HELPERS_ALL);
 		for (int i = 0; i < 200; i++) {
 			const struct ip_prefix *near = &nets[prng_range(&p, 0, 23)];
 			struct ip_addr addr = prng_chance(&p, 50) ? ip_prefix_broadcast(near)
@@ -379,10 +379,46 @@ test_devices(void **state)
 	assert_null(strstr(s, "sync"));
 	assert_non_null(strstr(s, "iifname @entered/lan ip saddr 10.1.0.0/24 tcp dport 22"));
 	assert_non_null(strstr(s, "{ \"tw-lan\", \"m0\" }"));
-	s = rules_compile(&r.a, r.model, NODE_SLAVE);
+	s = rules_compile(&r.a, r.model, NODE_SLAVE, HELPERS_ALL);
 	assert_non_null(strstr(s, "{ \"tw-lan\", \"s0\" }"));
 	assert_non_null(strstr(block(&r.a, s, "set", "private4"), "{ 10.1.0.3 }"));
 	assert_non_null(strstr(block(&r.a, s, "set", "peer4"), "{ 10.1.0.2 }"));
+	conf_end(&r);
+}
+
+/* Who gets a helper: first packets of the service that has one, in rules that let them pass. */
+static void
+test_helpers(void **state)
+{
+	static const char text[] =
+		HEAD "add ServiceTCPUDP alt Type=TCP DestinationPorts=2121,3000-3001 Helper=FTP\n"
+		     "add ServiceGroup many Members=http,ftp,alt\n"
+		     "add IPRule some Action=Allow SourceInterface=lan SourceNetwork=all-nets "
+		     "DestinationInterface=wan DestinationNetwork=all-nets Service=many\n"
+		     "add IPRule no Action=Drop SourceInterface=wan SourceNetwork=all-nets "
+		     "DestinationInterface=lan DestinationNetwork=all-nets Service=tftp\n"
+		     "add IPRule all Action=Allow SourceInterface=wan SourceNetwork=all-nets "
+		     "DestinationInterface=lan DestinationNetwork=all-nets Service=all_services\n";
+	struct conf_run r;
+	const char *s = compile(&r, text, NODE_MASTER),
+		   *some = block(&r.a, s, "chain", "rule/some");
+
+	assert_int_equal(helper_used(r.model), 1u << HELPER_FTP);
+	assert_non_null(block(&r.a, s, "ct helper", "ftp"));
+	assert_null(block(&r.a, s, "ct helper", "tftp"));
+	assert_non_null(strstr(some, "\n\t\ttcp dport 21 ct helper set \"ftp\"\n"));
+	assert_non_null(strstr(some, "\n\t\ttcp dport @ports/many ct helper set \"ftp\"\n"));
+	assert_null(strstr(some, "dport 80"));
+	assert_null(strstr(block(&r.a, s, "chain", "rule/no"), "helper"));
+	assert_null(strstr(block(&r.a, s, "chain", "rule/all"), "helper"));
+	assert_non_null(
+		strstr(block(&r.a, s, "chain", "related"), "ct helper \"ftp\" tcp dport 1024"));
+	/* a kernel without it: the rule stays, and says so */
+	s = rules_compile(&r.a, r.model, NODE_MASTER, 0);
+	assert_null(block(&r.a, s, "ct helper", "ftp"));
+	assert_null(strstr(s, "ct helper \"ftp\""));
+	assert_null(strstr(s, "helper set"));
+	assert_non_null(strstr(block(&r.a, s, "chain", "rule/some"), "no helper ftp"));
 	conf_end(&r);
 }
 
@@ -392,7 +428,7 @@ test_no_interfaces(void **state)
 {
 	struct arena a = ARENA_INIT;
 	struct conf_model m = {.settings.https_port = 443};
-	const char *s = rules_compile(&a, &m, NODE_MASTER);
+	const char *s = rules_compile(&a, &m, NODE_MASTER, HELPERS_ALL);
 
 	assert_null(strstr(block(&a, s, "chain", "input"), "no_rule"));
 	assert_non_null(strstr(block(&a, s, "chain", "forward"), "\n\t\tgoto no_rule"));
@@ -423,7 +459,7 @@ test_hostile_names(void **state)
 			.dst.any4 = true,
 			.service = &service,
 			.log = true};
-	s = rules_compile(&a, &m, NODE_SLAVE);
+	s = rules_compile(&a, &m, NODE_SLAVE, HELPERS_ALL);
 	assert_null(strstr(s, "\"; accept"));
 	assert_null(strstr(s, "$("));
 	assert_null(strstr(s, "x\ny"));
@@ -447,6 +483,7 @@ main(void)
 		cmocka_unit_test(test_sources_random),
 		cmocka_unit_test(test_translation_numbers),
 		cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_helpers),
 		cmocka_unit_test(test_no_interfaces),
 		cmocka_unit_test(test_hostile_names),
 	};

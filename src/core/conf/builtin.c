@@ -28,6 +28,12 @@ static const struct builtin_address addresses[] = {
 	{                                                                                          \
 		.kind = MATCH_PORTS, .proto = PROTO, .dport = RANGES, .n_dport = COUNT(RANGES)     \
 	}
+/* Its data connections follow, by the kernel's reading of the control connection. */
+#define PORTS_HELPED(PROTO, RANGES, HELPER)                                                        \
+	{                                                                                          \
+		.kind = MATCH_PORTS, .proto = PROTO, .dport = RANGES, .n_dport = COUNT(RANGES),    \
+		.helper = HELPER                                                                   \
+	}
 #define PORTS_ALL(PROTO)                                                                           \
 	{                                                                                          \
 		.kind = MATCH_PORTS, .proto = PROTO                                                \
@@ -113,7 +119,7 @@ M(ospf, PROTO(89))
 M(sctp, PROTO(132))
 M(ipsec, PORTS(UDP, p_ike), PROTO(50), PROTO(51))
 M(pptp, PORTS(TCP, p_pptp), PROTO(47))
-M(ftp, PORTS(TCP, p_ftp))
+M(ftp, PORTS_HELPED(TCP, p_ftp, HELPER_FTP))
 M(ssh, PORTS(TCP, p_ssh))
 M(telnet, PORTS(TCP, p_telnet))
 M(smtp, PORTS(TCP, p_smtp))
@@ -124,7 +130,7 @@ M(dns_tcp, PORTS(TCP, p_dns))
 M(dns_tls, PORTS(TCP, p_dot))
 M(dhcp, PORTS(UDP, p_dhcp))
 M(dhcp6, PORTS(UDP, p_dhcp6))
-M(tftp, PORTS(UDP, p_tftp))
+M(tftp, PORTS_HELPED(UDP, p_tftp, HELPER_TFTP))
 M(http, PORTS(TCP, p_http))
 M(https, PORTS(TCP, p_https))
 M(quic, PORTS(UDP, p_https))
@@ -178,7 +184,7 @@ static const struct builtin_service services[] = {
 	S("ssh", ssh, "TCP 22."),
 	S("telnet", telnet, "TCP 23."),
 	S("ftp", ftp, "TCP 21; data connections follow by themselves."),
-	S("tftp", tftp, "UDP 69."),
+	S("tftp", tftp, "UDP 69; data follows by itself."),
 	S("dns", dns, "TCP and UDP 53."),
 	S("dns-all", dns, "TCP and UDP 53."),
 	S("dns-udp", dns_udp, "UDP 53."),

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Services: each object once, groups flattened into one list of matches. */
+#include <netinet/in.h>
 #include <string.h>
 #include "core/conf/builtin.h"
 #include "core/conf/checks.h"
+#include "core/conf/helper.h"
 #include "core/conf/value.h"
 
 enum visit { VISIT_NOT, VISIT_RUNNING, VISIT_DONE };
@@ -23,6 +25,22 @@ ports(struct check *c, const struct conf_object *o, const char *prop, size_t *n)
 	return r;
 }
 
+/* A helper reads one protocol, and on known ports only: it opens doors. */
+static enum conf_helper
+service_helper(struct check *c, const struct conf_object *o, uint8_t proto, bool ports)
+{
+	enum conf_helper h = (enum conf_helper)candidate_word(o, "Helper");
+
+	if (h == HELPER_NONE)
+		return HELPER_NONE;
+	if (proto != helper_protocol(h))
+		check_fail(c, o, "Helper", 0, "Helper=%s needs Type=%s", helper_word(h),
+			helper_protocol(h) == IPPROTO_TCP ? "TCP" : "UDP");
+	if (!ports)
+		check_fail(c, o, "Helper", 0, "Helper=%s needs DestinationPorts", helper_word(h));
+	return h;
+}
+
 static void
 tcpudp_matches(struct check *c, const struct conf_object *o, struct conf_service *s)
 {
@@ -33,6 +51,7 @@ tcpudp_matches(struct check *c, const struct conf_object *o, struct conf_service
 
 	m.sport = ports(c, o, "SourcePorts", &m.n_sport);
 	m.dport = ports(c, o, "DestinationPorts", &m.n_dport);
+	m.helper = service_helper(c, o, proto[1] ? 0 : proto[0], m.n_dport > 0);
 	s->match = list;
 	for (unsigned i = 0; i < 2 && proto[i]; i++) {
 		list[i] = m;

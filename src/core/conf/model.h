@@ -71,6 +71,9 @@ struct port_range {
 	uint16_t lo, hi;
 };
 
+/* Who reads the control connections of a service, so that its data connections can pass. */
+enum conf_helper { HELPER_NONE, HELPER_FTP, HELPER_TFTP, _HELPER_MAX };
+
 /* One thing a service matches; a service is a list of these (ServiceGroup flattened). */
 struct service_match {
 	enum { MATCH_ANY, MATCH_PROTO, MATCH_PORTS, MATCH_ICMP } kind;
@@ -81,6 +84,7 @@ struct service_match {
 	size_t n_dport;
 	const uint8_t *types; /* ICMP; n = 0: all */
 	size_t n_types;
+	enum conf_helper helper; /* PORTS with destination ports only */
 };
 
 struct conf_service {

@@ -15,6 +15,7 @@ static const char *const words_localhost[] = {"localhost", NULL};
 static const char *const words_any_core[] = {"any", "core", NULL};
 static const char *const words_any[] = {"any", NULL};
 static const char *const words_ports[] = {"TCP", "UDP", "TCPUDP", NULL};
+static const char *const words_helper[] = {"None", "FTP", "TFTP", NULL};
 static const char *const words_action[] = {"Allow", "Drop", "Reject", "NAT", "SAT", NULL};
 static const char *const words_access[] = {"HTTPS", "SSH", "Metrics", NULL};
 
@@ -275,6 +276,13 @@ static const struct schema_prop props_tcpudp[] = {
 		.list = true,
 		.list_max = 64,
 		.help = "Ports of the server (80,8000-8099); not set: all."},
+	{.name = "Helper",
+		.kind = KIND_ENUM,
+		.words = words_helper,
+		.dflt = "None",
+		.help = "Let data connections follow that are announced in connections of this "
+			"service: FTP (Type=TCP) or TFTP (Type=UDP), for servers on other ports "
+			"than those of the services ftp and tftp, which have theirs."},
 	COMMENTS,
 };
 

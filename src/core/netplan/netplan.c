@@ -123,6 +123,8 @@ global_sysctls(struct build *b)
 		add_sysctl(b, "", "1", "net/ipv6/conf/all/forwarding");
 	}
 	add_sysctl(b, "", "1", "net/netfilter/nf_conntrack_events");
+	/* helpers only where a rule assigns one (kernels before 6.0 could do it by the port) */
+	add_sysctl(b, "", "0", "net/netfilter/nf_conntrack_helper");
 	add_sysctl(b, "", NULL, "net/netfilter/nf_conntrack_tcp_be_liberal"); /* state sync's */
 }
 

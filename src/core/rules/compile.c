@@ -7,8 +7,6 @@
 #include "core/rules/compile.h"
 #include "core/rules/parts.h"
 
-#define LOG_LIMIT "limit rate 10/second burst 20 packets "
-
 static void
 collect_ifaces(struct compiler *c)
 {
@@ -51,7 +49,7 @@ static void
 write_counters(struct compiler *c)
 {
 	static const char *const drops[] = {"spoofed", "own-address", "unspecified", "invalid",
-		"no-rule", "broadcast", "not-ours", "no-translation", "management"};
+		"no-rule", "broadcast", "not-ours", "no-translation", "management", "related"};
 
 	for (size_t i = 0; i < sizeof(drops) / sizeof(drops[0]); i++)
 		text_add(&c->out, "\tcounter drop/%s {\n\t}\n", drops[i]);
@@ -196,7 +194,8 @@ write_judge(struct compiler *c)
 		"\tchain judge { # the one place where rules are looked at: first match wins\n"
 		"\t\ttype filter hook prerouting priority mangle; policy accept;\n"
 		"\t\tiifname \"lo\" accept\n"
-		"\t\tct state established,related accept\n"
+		"\t\tct state established accept\n"
+		"\t\tct state related goto related\n"
 		"\t\ticmpv6 type @icmp6_always accept\n"
 		"\t\tct state invalid counter name \"drop/invalid\" drop\n"
 		"\t\tip daddr @private4 goto to_private\n"
@@ -300,7 +299,8 @@ write_hooks(struct compiler *c)
 		"\t\ttype filter hook forward priority filter; policy drop;\n"
 		"\t\tiifname != \"tw-*\" goto not_ours\n"
 		"\t\toifname != \"tw-*\" goto not_ours\n"
-		"\t\tct state established,related accept\n"
+		"\t\tct state established accept\n"
+		"\t\tct state related goto related\n"
 		"\t\tmeta mark & 0x%08x == 0x%08x goto reject_it\n"
 		"\t\tmeta mark & 0x%08x == 0x%08x accept\n"
 		"\t\ticmpv6 type packet-too-big accept\n"
@@ -321,6 +321,7 @@ write_rule(struct compiler *c, const struct rule_part *p)
 	text_add(&c->out, "\tchain rule/%s { # %u %s%s%s\n\t\tcounter name \"rule/%s\"\n", p->id,
 		p->r->index, conf_action_name(p->r->action), p->never ? "; never matches: " : "",
 		p->never ? p->never : "", p->id);
+	helper_assign(c, p);
 	if (p->r->log)
 		text_add(&c->out, "\t\t" LOG_LIMIT "log prefix \"tw:%s \"\n", name);
 	if (p->r->action == RULE_DROP)
@@ -332,9 +333,14 @@ write_rule(struct compiler *c, const struct rule_part *p)
 }
 
 const char *
-rules_compile(struct arena *a, const struct conf_model *m, enum node_type self)
+rules_compile(struct arena *a, const struct conf_model *m, enum node_type self, unsigned helpers)
 {
-	struct compiler c = {.a = a, .m = m, .self = self, .sets = {.a = a}, .out = {.a = a}};
+	struct compiler c = {.a = a,
+		.m = m,
+		.self = self,
+		.helpers = helpers & helper_used(m),
+		.sets = {.a = a},
+		.out = {.a = a}};
 	struct text management = {.a = a};
 
 	collect_ifaces(&c);
@@ -350,9 +356,11 @@ rules_compile(struct arena *a, const struct conf_model *m, enum node_type self)
 		text_quote(a, m->device_name ? m->device_name : ""),
 		self == NODE_MASTER ? "master" : "slave");
 	write_counters(&c);
+	helper_objects(&c);
 	write_sets(&c);
 	write_entry(&c);
 	write_judge(&c);
+	helper_related(&c);
 	layout_chains(&c);
 	for (size_t i = 0; i < c.n_rules; i++)
 		write_rule(&c, &c.rules[i]);

@@ -249,6 +249,15 @@ service_conditions(struct compiler *c, struct rule_part *p, uint8_t family)
 	}
 }
 
+const char *
+match_service_text(struct compiler *c, const struct rule_part *p, const struct service_match *m)
+{
+	struct text t = {.a = c->a};
+
+	add_protocols(c, &t, m, &m->proto, 1, text_ident(c->a, p->r->service->name, p->r->index));
+	return text_str(&t);
+}
+
 /* A translation to an address of one family cannot be made for packets of the other one. */
 static bool
 action_has_family(const struct conf_rule *r, uint8_t family)

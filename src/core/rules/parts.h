@@ -4,7 +4,7 @@
  * compile.h, the whole picture docs/design/ruleset.md.
  */
 #pragma once
-#include "core/conf/model.h"
+#include "core/conf/helper.h"
 #include "core/rules/text.h"
 
 /*
@@ -14,6 +14,8 @@
 #define MARK_ALLOW  0x40000000u
 #define MARK_REJECT 0x20000000u
 #define MARK_NUMBER 0x00ffffffu /* which translation; while the rules are walked: see layout.c */
+
+#define LOG_LIMIT "limit rate 10/second burst 20 packets "
 
 #define TRANSLATE_NONE      0
 #define TRANSLATE_INTERFACE 1 /* source becomes the shared address of the outgoing interface */
@@ -43,6 +45,7 @@ struct compiler {
 	struct arena *a;
 	const struct conf_model *m;
 	enum node_type self;
+	unsigned helpers; /* 1 << enum conf_helper: used by rules, and this kernel has them */
 	struct iface_part *ifaces;
 	size_t n_ifaces;
 	struct rule_part *rules;
@@ -77,7 +80,15 @@ void match_conditions(struct compiler *c, struct rule_part *p);
  * when the set holds every address of the family. */
 void match_addresses(struct compiler *c, struct text *t, const struct addr_set *set, uint8_t family,
 	bool source, const char *name);
+/* The ports of one kind of thing a service holds, as in a condition: "tcp dport 21 ". */
+const char *match_service_text(
+	struct compiler *c, const struct rule_part *p, const struct service_match *m);
 bool match_has_family(const struct addr_set *set, uint8_t family);
+
+/* helper.c: the objects; in a rule's chain: who gets them; and what they let pass. */
+void helper_objects(struct compiler *c);
+void helper_assign(struct compiler *c, const struct rule_part *p);
+void helper_related(struct compiler *c);
 
 /* source.c: sets and chains of the anti-spoofing. */
 void source_sets(struct compiler *c);

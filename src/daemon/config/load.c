@@ -12,6 +12,7 @@
 #include "core/rules/compile.h"
 #include "daemon/config/config.h"
 #include "daemon/config/key.h"
+#include "sys/nft.h"
 
 #define CONF_NAME "twinwall.conf"
 
@@ -172,6 +173,41 @@ read_key(const struct revision *rev, const struct store *store, const struct dae
 	return r < 0 ? r : 0;
 }
 
+/* A module that was found, but not the one for translated connections that goes with it. */
+static bool
+lacks_nat(const char *helper)
+{
+	char own[96], nat[96];
+
+	/* built in: then so is the other, which has no switch of its own */
+	snprintf(own, sizeof(own), "/sys/module/nf_conntrack_%s/initstate", helper);
+	snprintf(nat, sizeof(nat), "/sys/module/nf_nat_%s", helper);
+	return access(own, F_OK) == 0 && access(nat, F_OK) < 0;
+}
+
+/* Which of the helpers that the rules ask for this kernel has; what is missing is told. */
+static unsigned
+find_helpers(struct revision *rev, struct eventlog *log)
+{
+	unsigned used = helper_used(rev->model), found = 0;
+
+	for (unsigned i = HELPER_NONE + 1; i < _HELPER_MAX; i++) {
+		const char *name = helper_name((enum conf_helper)i);
+		bool has;
+
+		if (!(used & 1u << i))
+			continue;
+		has = nft_check(rules_helper_probe(&rev->arena, (enum conf_helper)i), NULL, 0) == 0;
+		if (has)
+			found |= 1u << i;
+		if (!has || lacks_nat(name))
+			eventlog_add(log, NOTE_HELPER_MISSING, ARG(name),
+				ARG(arena_printf(
+					&rev->arena, "nf_%s_%s", has ? "nat" : "conntrack", name)));
+	}
+	return found;
+}
+
 int
 revision_load(struct revision *rev, const struct store *store, const struct daemon_opts *o,
 	struct eventlog *log)
@@ -190,7 +226,7 @@ revision_load(struct revision *rev, const struct store *store, const struct daem
 	if (r == 0) {
 		self = rev->model->ha.node_type;
 		rev->plan = netplan_make(&rev->arena, rev->model, self);
-		rev->ruleset = rules_compile(&rev->arena, rev->model, self);
+		rev->ruleset = rules_compile(&rev->arena, rev->model, self, find_helpers(rev, log));
 		hand_ha_conf(&rev->ha, rev, key);
 		hand_sync_conf(&rev->sync, rev, key);
 	}
