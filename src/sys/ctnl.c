@@ -13,9 +13,7 @@
 #include <unistd.h>
 #include "sys/ctnl.h"
 
-#define EVENT_GROUPS                                                                               \
-	(1u << (NFNLGRP_CONNTRACK_NEW - 1) | 1u << (NFNLGRP_CONNTRACK_UPDATE - 1) |                \
-		1u << (NFNLGRP_CONNTRACK_DESTROY - 1))
+#define FLOW_GROUPS 3 /* of the groups of events, these first are about flows */
 
 int
 ctnl_open(size_t rcvbuf, int *fd, uint32_t *portid)
@@ -59,8 +57,10 @@ filter_own(int fd, uint32_t portid)
 int
 ctnl_events_open(struct ctnl_events *e, size_t rcvbuf, uint32_t own_portid)
 {
-	static const int groups[] = {
-		NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE, NFNLGRP_CONNTRACK_DESTROY};
+	static const int groups[] = {NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE,
+		NFNLGRP_CONNTRACK_DESTROY, NFNLGRP_CONNTRACK_EXP_NEW,
+		NFNLGRP_CONNTRACK_EXP_DESTROY};
+	size_t n = e->on_expect ? sizeof(groups) / sizeof(groups[0]) : FLOW_GROUPS;
 	uint32_t portid;
 	int r;
 
@@ -72,7 +72,7 @@ ctnl_events_open(struct ctnl_events *e, size_t rcvbuf, uint32_t own_portid)
 		return r;
 	}
 	r = filter_own(e->fd, own_portid);
-	for (size_t i = 0; r == 0 && i < sizeof(groups) / sizeof(groups[0]); i++)
+	for (size_t i = 0; r == 0 && i < n; i++)
 		if (setsockopt(e->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i],
 			    sizeof(groups[i])) < 0)
 			r = -errno;
@@ -93,12 +93,17 @@ static void
 take_event(struct ctnl_events *e, const uint8_t *msg, size_t len, ctnl_flow_fn *fn, void *arg)
 {
 	enum sync_kind kind;
+	struct expect x;
 	struct flow f;
 	int r = ctnl_parse(msg, len, &kind, &f);
 
 	e->count++;
+	if (r == CTNL_IGNORED && e->on_expect)
+		r = ctnl_parse_expect(msg, len, &kind, &x);
 	if (r == CTNL_FLOW)
 		fn(arg, kind, &f);
+	else if (r == CTNL_EXPECT)
+		e->on_expect(arg, kind, &x);
 	else if (r == CTNL_IGNORED)
 		e->ignored++;
 	else
@@ -138,19 +143,27 @@ ctnl_events_read(struct ctnl_events *e, ctnl_flow_fn *fn, void *arg)
 	return n;
 }
 
-int
-ctnl_walk_start(struct ctnl_walk *w)
+/* Asks for all of one table. 0 or -errno. */
+static int
+ask_dump(struct ctnl_walk *w, unsigned type)
 {
 	struct {
 		struct nlmsghdr h;
 		struct nfgenmsg nfg;
 	} req = {
 		.h = {.nlmsg_len = sizeof(req),
-			.nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET,
+			.nlmsg_type = (uint16_t)type,
 			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
 			.nlmsg_seq = ++w->seq},
 		.nfg = {.nfgen_family = AF_UNSPEC}, /* both families in one walk over the buckets */
 	};
+
+	return send(w->fd, &req, sizeof(req), MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+int
+ctnl_walk_start(struct ctnl_walk *w)
+{
 	uint32_t portid;
 	int r;
 
@@ -162,13 +175,26 @@ ctnl_walk_start(struct ctnl_walk *w)
 		w->fd = -1;
 		return r;
 	}
-	if (send(w->fd, &req, sizeof(req), MSG_DONTWAIT) < 0) {
-		r = -errno;
+	r = ask_dump(w, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET);
+	if (r < 0) {
 		ctnl_walk_stop(w);
 		return r;
 	}
 	w->running = true;
 	return 0;
+}
+
+/* The end of a table: the next one, or of the walk. */
+static int
+walk_done(struct ctnl_walk *w)
+{
+	int r;
+
+	if (!w->on_expect || w->expects)
+		return 0;
+	w->expects = true;
+	r = ask_dump(w, NFNL_SUBSYS_CTNETLINK_EXP << 8 | IPCTNL_MSG_EXP_GET);
+	return r < 0 ? r : 1;
 }
 
 void
@@ -177,7 +203,7 @@ ctnl_walk_stop(struct ctnl_walk *w)
 	if (w->fd >= 0)
 		close(w->fd); /* an unfinished walk ends with its socket */
 	w->fd = -1;
-	w->running = false;
+	w->running = w->expects = false;
 }
 
 int
@@ -185,6 +211,7 @@ ctnl_walk_next(struct ctnl_walk *w, ctnl_flow_fn *fn, void *arg)
 {
 	const struct nlmsghdr *h;
 	enum sync_kind kind;
+	struct expect x;
 	struct flow f;
 	ssize_t n;
 	int left;
@@ -197,13 +224,15 @@ ctnl_walk_next(struct ctnl_walk *w, ctnl_flow_fn *fn, void *arg)
 		if (h->nlmsg_seq != w->seq)
 			continue;
 		if (h->nlmsg_type == NLMSG_DONE)
-			return 0;
+			return walk_done(w);
 		if (h->nlmsg_type == NLMSG_ERROR && h->nlmsg_len >= NLMSG_HDRLEN + sizeof(int)) {
 			int err = *(const int *)mnl_nlmsg_get_payload(h);
 
 			return err ? err : 1;
 		}
-		if (ctnl_parse(h, (size_t)left, &kind, &f) == CTNL_FLOW)
+		if (w->expects && ctnl_parse_expect(h, (size_t)left, &kind, &x) == CTNL_EXPECT)
+			w->on_expect(arg, SYNC_EXPECT, &x);
+		else if (!w->expects && ctnl_parse(h, (size_t)left, &kind, &f) == CTNL_FLOW)
 			fn(arg, SYNC_NEW, &f);
 	}
 	return 1;
@@ -247,6 +276,21 @@ ctnl_batch_add(struct ctnl_batch *b, enum ctnl_op op, const struct flow *f, uint
 
 	assert(b->n < CTNL_BATCH && op != CTNL_GET);
 	len = ctnl_build(op, f, timeout_s, b->seq + b->n, b->buf + b->len, CTNL_MSG_MAX);
+	if (!len)
+		return false;
+	b->len += len;
+	b->n++;
+	return true;
+}
+
+bool
+ctnl_batch_add_expect(
+	struct ctnl_batch *b, enum ctnl_expect_op op, const struct expect *x, uint32_t timeout_s)
+{
+	size_t len;
+
+	assert(b->n < CTNL_BATCH);
+	len = ctnl_build_expect(op, x, timeout_s, b->seq + b->n, b->buf + b->len, CTNL_MSG_MAX);
 	if (!len)
 		return false;
 	b->len += len;

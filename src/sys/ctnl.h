@@ -21,7 +21,8 @@
 
 enum ctnl_parsed {
 	CTNL_FLOW,
-	CTNL_IGNORED, /* no flow, or one of a kind that is not carried */
+	CTNL_EXPECT,
+	CTNL_IGNORED, /* neither, or of a kind that is not carried */
 };
 
 /*
@@ -30,6 +31,8 @@ enum ctnl_parsed {
  * question counts as NEW.
  */
 int ctnl_parse(const void *msg, size_t len, enum sync_kind *kind, struct flow *f);
+/* The same for an expectation: CTNL_EXPECT, and *kind EXPECT or UNEXPECT. */
+int ctnl_parse_expect(const void *msg, size_t len, enum sync_kind *kind, struct expect *x);
 
 enum ctnl_op {
 	CTNL_CREATE,       /* with translation; -EEXIST when original or reply tuple is taken */
@@ -47,17 +50,29 @@ enum ctnl_op {
 size_t ctnl_build(enum ctnl_op op, const struct flow *f, uint32_t timeout_s, uint32_t seq,
 	void *buf, size_t size);
 
+enum ctnl_expect_op {
+	CTNL_EXPECT_CREATE, /* -EEXIST; -ENOENT: no master; -EOPNOTSUPP: it has no helper */
+	CTNL_EXPECT_RETIME, /* -ENOENT; the kernel gives new ones its own timeout */
+	CTNL_EXPECT_DELETE, /* -ENOENT */
+};
+
+/* timeout_s: for RETIME. Otherwise as ctnl_build(). */
+size_t ctnl_build_expect(enum ctnl_expect_op op, const struct expect *x, uint32_t timeout_s,
+	uint32_t seq, void *buf, size_t size);
+
 /* A netlink socket; 0 or -errno. rcvbuf = bytes for what the kernel sends us, 0 = its default. */
 int ctnl_open(size_t rcvbuf, int *fd, uint32_t *portid);
 
 /* Events */
 
 typedef void ctnl_flow_fn(void *arg, enum sync_kind kind, const struct flow *f);
+typedef void ctnl_expect_fn(void *arg, enum sync_kind kind, const struct expect *x);
 
 struct ctnl_events {
 	int fd; /* -1 = not open */
 	uint64_t count, overruns, ignored, malformed;
 	uint8_t (*buf)[CTNL_EVENT_MAX]; /* CTNL_EVENTS of them */
+	ctnl_expect_fn *on_expect;      /* NULL: flows only; set it before opening */
 };
 
 /*
@@ -78,10 +93,12 @@ struct ctnl_walk {
 	int fd; /* -1 = not open */
 	uint32_t seq;
 	bool running;
-	uint8_t *buf; /* CTNL_CHUNK */
+	bool expects;              /* flows are done, now these */
+	ctnl_expect_fn *on_expect; /* expectations follow the flows; NULL: flows only */
+	uint8_t *buf;              /* CTNL_CHUNK */
 };
 
-/* Begins a walk through the whole table. 0 or -errno. */
+/* Begins a walk through the whole table: flows, then (with on_expect) expectations. 0 or -errno. */
 int ctnl_walk_start(struct ctnl_walk *w);
 /*
  * Calls fn for the next part (the kernel made it when the part before was read). 1 = go on, 0 =
@@ -106,6 +123,8 @@ void ctnl_batch_close(struct ctnl_batch *b);
 /* Appends; the batch must have room (n < CTNL_BATCH). False: the message could not be built. */
 bool ctnl_batch_add(
 	struct ctnl_batch *b, enum ctnl_op op, const struct flow *f, uint32_t timeout_s);
+bool ctnl_batch_add_expect(
+	struct ctnl_batch *b, enum ctnl_expect_op op, const struct expect *x, uint32_t timeout_s);
 /*
  * Carries out all of them in order and empties the batch; result[] says what became of each. Number
  * of failures, or -errno when nothing is known.

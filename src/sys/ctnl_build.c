@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * struct flow to attributes. What the kernel insists on:
+ * struct flow and struct expect to attributes. What the kernel insists on:
  *
  * - With CTA_NAT_* the reply tuple must be the plain inverse of the original one; the kernel works
  * out the translated tuple itself. Given the translated tuple it accepts the flow and does not
@@ -213,7 +213,8 @@ static void
 put_state(struct out *o, const struct flow *f, bool create)
 {
 	if (create || f->has & FLOW_STATUS)
-		put_be32(o, CTA_STATUS, (f->status & FLOW_STATUS_MASK) | IPS_CONFIRMED);
+		put_be32(o, CTA_STATUS,
+			(f->status & (FLOW_STATUS_MASK | FLOW_EXPECTED)) | IPS_CONFIRMED);
 	if (f->has & FLOW_TCP)
 		put_tcp(o, f);
 	if (f->has & FLOW_SCTP)
@@ -250,19 +251,46 @@ put_create(struct out *o, const struct flow *f, uint32_t timeout_s)
 	put_be32(o, CTA_TIMEOUT, timeout_s);
 	put_state(o, f, true);
 	put_nat(o, f);
+	if (f->has & FLOW_MASTER)
+		put_tuple(o, CTA_TUPLE_MASTER,
+			&(struct flow){.family = f->family, .proto = f->master_proto}, &f->master);
+}
+
+/* Room for the headers is kept in front; begin_message() and end_message() are a pair. */
+static struct out
+begin_message(void *buf, size_t size)
+{
+	const size_t fixed = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct nfgenmsg));
+
+	if (size < fixed)
+		return (struct out){.bad = true};
+	return (struct out){
+		.start = buf, .p = (uint8_t *)buf + fixed, .end = (uint8_t *)buf + size};
+}
+
+static size_t
+end_message(struct out *o, struct nlmsghdr *h, unsigned type, uint8_t family)
+{
+	struct nfgenmsg nfg = {.nfgen_family = family == 6 ? AF_INET6 : AF_INET};
+
+	if (o->bad)
+		return 0;
+	h->nlmsg_type = (uint16_t)type;
+	h->nlmsg_len = (uint32_t)(o->p - o->start);
+	memcpy(o->start, h, sizeof(*h));
+	memcpy(o->start + NLMSG_HDRLEN, &nfg, sizeof(nfg));
+	return h->nlmsg_len;
 }
 
 size_t
 ctnl_build(enum ctnl_op op, const struct flow *f, uint32_t timeout_s, uint32_t seq, void *buf,
 	size_t size)
 {
-	const size_t fixed = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct nfgenmsg));
-	struct out o = {.start = buf, .p = (uint8_t *)buf + fixed, .end = (uint8_t *)buf + size};
-	struct nfgenmsg nfg = {.nfgen_family = f->family == 6 ? AF_INET6 : AF_INET};
 	struct nlmsghdr h = {.nlmsg_seq = seq, .nlmsg_flags = NLM_F_REQUEST};
+	struct out o = begin_message(buf, size);
 	unsigned type = IPCTNL_MSG_CT_NEW;
 
-	if (size < fixed)
+	if (o.bad)
 		return 0;
 	switch (op) {
 	case CTNL_CREATE:
@@ -294,11 +322,66 @@ ctnl_build(enum ctnl_op op, const struct flow *f, uint32_t timeout_s, uint32_t s
 	}
 	if (f->zone && f->zone_dir == FLOW_ZONE_BOTH)
 		put_be16(&o, CTA_ZONE, f->zone);
+	return end_message(&o, &h, NFNL_SUBSYS_CTNETLINK << 8 | type, f->family);
+}
+
+static void
+put_expect_nat(struct out *o, const struct expect *x)
+{
+	void *nest = nest_begin(o, CTA_EXPECT_NAT);
+
+	put_be32(o, CTA_EXPECT_NAT_DIR, x->nat_dir);
+	put_tuple(o, CTA_EXPECT_NAT_TUPLE, &(struct flow){.family = x->family, .proto = x->proto},
+		&x->saved);
+	nest_end(o, nest);
+}
+
+/* What a mask says of the destination is the kernel's own business: all of it counts. */
+static void
+put_expect(struct out *o, const struct expect *x)
+{
+	const struct flow key = {.family = x->family, .proto = x->proto};
+	struct flow_tuple mask = x->mask;
+
+	memset(mask.dst, 0xff, sizeof(mask.dst));
+	mask.dport = 0xffff;
+	put_tuple(o, CTA_EXPECT_MASK, &key, &mask);
+	put_tuple(o, CTA_EXPECT_MASTER,
+		&(struct flow){.family = x->family, .proto = x->master_proto}, &x->master);
+}
+
+size_t
+ctnl_build_expect(enum ctnl_expect_op op, const struct expect *x, uint32_t timeout_s, uint32_t seq,
+	void *buf, size_t size)
+{
+	const struct flow key = {.family = x->family, .proto = x->proto};
+	struct nlmsghdr h = {.nlmsg_seq = seq, .nlmsg_flags = NLM_F_REQUEST};
+	struct out o = begin_message(buf, size);
+	unsigned type = IPCTNL_MSG_EXP_NEW;
+
 	if (o.bad)
 		return 0;
-	h.nlmsg_type = (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type);
-	h.nlmsg_len = (uint32_t)(o.p - o.start);
-	memcpy(buf, &h, sizeof(h));
-	memcpy((uint8_t *)buf + NLMSG_HDRLEN, &nfg, sizeof(nfg));
-	return h.nlmsg_len;
+	put_tuple(&o, CTA_EXPECT_TUPLE, &key, &x->tuple);
+	switch (op) {
+	case CTNL_EXPECT_CREATE:
+		h.nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
+		put_expect(&o, x);
+		put_be32(&o, CTA_EXPECT_FLAGS, x->flags);
+		put_be32(&o, CTA_EXPECT_CLASS, x->class);
+		if (x->helper[0])
+			put_attr(&o, CTA_EXPECT_HELP_NAME, x->helper, strlen(x->helper) + 1);
+		if (x->fn[0])
+			put_attr(&o, CTA_EXPECT_FN, x->fn, strlen(x->fn) + 1);
+		if (x->nat)
+			put_expect_nat(&o, x);
+		break;
+	case CTNL_EXPECT_RETIME:
+		put_expect(&o, x);
+		put_be32(&o, CTA_EXPECT_TIMEOUT, timeout_s);
+		break;
+	case CTNL_EXPECT_DELETE:
+		type = IPCTNL_MSG_EXP_DELETE;
+		break;
+	}
+	return end_message(&o, &h, NFNL_SUBSYS_CTNETLINK_EXP << 8 | type, x->family);
 }

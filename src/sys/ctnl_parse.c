@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Attributes to struct flow. Walks the attributes itself instead of filling tables by callbacks:
- * this runs once per event of the active node.
+ * Attributes to struct flow and struct expect. Walks the attributes itself instead of filling
+ * tables by callbacks: this runs once per event of the active node.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -257,6 +257,18 @@ parse_adjust(const struct attr *outer, struct flow *f, unsigned dir, struct attr
 	up->bad |= as.bad;
 }
 
+/* A terminated string into dst[size]. */
+static void
+get_name(struct attrs *as, const struct attr *a, char *dst, size_t size)
+{
+	if (a->len < 2 || a->len > size || a->data[a->len - 1] != '\0' ||
+		memchr(a->data, 0, a->len - 1)) {
+		as->bad = true;
+		return;
+	}
+	memcpy(dst, a->data, a->len);
+}
+
 static void
 parse_help(const struct attr *outer, struct flow *f, struct attrs *up)
 {
@@ -266,15 +278,24 @@ parse_help(const struct attr *outer, struct flow *f, struct attrs *up)
 	while (next_attr(&as, &a)) {
 		if (a.type != CTA_HELP_NAME)
 			continue;
-		if (a.len < 2 || a.len > sizeof(f->helper) || a.data[a.len - 1] != '\0' ||
-			memchr(a.data, 0, a.len - 1)) {
-			as.bad = true;
-			break;
-		}
-		memcpy(f->helper, a.data, a.len);
-		f->has |= FLOW_HELPER;
+		get_name(&as, &a, f->helper, sizeof(f->helper));
+		if (!as.bad)
+			f->has |= FLOW_HELPER;
 	}
 	up->bad |= as.bad;
+}
+
+static void
+parse_master(const struct attr *outer, struct flow *f, struct attrs *up)
+{
+	struct flow master = {.family = f->family};
+
+	parse_tuple(outer, &master, false, up);
+	if (!expect_ports(master.proto))
+		return;
+	f->master_proto = master.proto;
+	f->master = master.orig;
+	f->has |= FLOW_MASTER;
 }
 
 static void
@@ -299,6 +320,9 @@ parse_rest(struct attrs *as, const struct attr *a, struct flow *f)
 		break;
 	case CTA_HELP:
 		parse_help(a, f, as);
+		break;
+	case CTA_TUPLE_MASTER:
+		parse_master(a, f, as);
 		break;
 	case CTA_SEQ_ADJ_ORIG:
 		parse_adjust(a, f, 0, as);
@@ -358,40 +382,157 @@ drop_empty(struct flow *f)
 		f->zone_dir = FLOW_ZONE_BOTH;
 }
 
-int
-ctnl_parse(const void *msg, size_t len, enum sync_kind *kind, struct flow *f)
+/* What message it is, its family and its attributes. 0, CTNL_IGNORED (another kind of message,
+ * another family) or -EBADMSG. `subsys`: the one that is wanted. */
+static int
+open_message(const void *msg, size_t len, unsigned subsys, struct nlmsghdr *h, uint8_t *family,
+	struct attrs *as)
 {
 	const size_t fixed = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct nfgenmsg));
-	struct nlmsghdr h;
 	struct nfgenmsg nfg;
 
 	if (len < NLMSG_HDRLEN)
 		return -EBADMSG;
-	memcpy(&h, msg, sizeof(h));
-	if (h.nlmsg_len < NLMSG_HDRLEN || h.nlmsg_len > len)
+	memcpy(h, msg, sizeof(*h));
+	if (h->nlmsg_len < NLMSG_HDRLEN || h->nlmsg_len > len)
 		return -EBADMSG;
-	if (h.nlmsg_type == (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE))
+	if (h->nlmsg_type >> 8 != subsys)
+		return CTNL_IGNORED;
+	if (h->nlmsg_len < fixed)
+		return -EBADMSG;
+	memcpy(&nfg, (const uint8_t *)msg + NLMSG_HDRLEN, sizeof(nfg));
+	*family = nfg.nfgen_family == AF_INET ? 4 : nfg.nfgen_family == AF_INET6 ? 6 : 0;
+	*as = (struct attrs){
+		.at = (const uint8_t *)msg + fixed, .end = (const uint8_t *)msg + h->nlmsg_len};
+	return *family ? 0 : CTNL_IGNORED;
+}
+
+int
+ctnl_parse(const void *msg, size_t len, enum sync_kind *kind, struct flow *f)
+{
+	struct nlmsghdr h;
+	struct attrs as;
+	uint8_t family;
+	int r = open_message(msg, len, NFNL_SUBSYS_CTNETLINK, &h, &family, &as);
+
+	if (r)
+		return r;
+	if ((h.nlmsg_type & 0xff) == IPCTNL_MSG_CT_DELETE)
 		*kind = SYNC_DESTROY;
-	else if (h.nlmsg_type == (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW))
+	else if ((h.nlmsg_type & 0xff) == IPCTNL_MSG_CT_NEW)
 		*kind = h.nlmsg_flags & (NLM_F_CREATE | NLM_F_MULTI) ? SYNC_NEW : SYNC_UPDATE;
 	else
 		return CTNL_IGNORED;
-	if (h.nlmsg_len < fixed)
-		return -EBADMSG;
-	memcpy(&nfg, (const uint8_t *)msg + NLMSG_HDRLEN, sizeof(nfg));
 	memset(f, 0, sizeof(*f));
-	if (nfg.nfgen_family == AF_INET)
-		f->family = 4;
-	else if (nfg.nfgen_family == AF_INET6)
-		f->family = 6;
-	else
-		return CTNL_IGNORED;
-	if (!parse_attrs((struct attrs){.at = (const uint8_t *)msg + fixed,
-				 .end = (const uint8_t *)msg + h.nlmsg_len},
-		    f))
+	f->family = family;
+	if (!parse_attrs(as, f))
 		return -EBADMSG;
 	if (f->proto == 0 || flow_proto_excluded(f->proto))
 		return CTNL_IGNORED;
 	drop_empty(f);
 	return CTNL_FLOW;
+}
+
+/* A tuple by itself; its protocol to *proto, which may be NULL. */
+static void
+parse_expect_tuple(const struct attr *outer, uint8_t family, uint8_t *proto, struct flow_tuple *t,
+	struct attrs *up)
+{
+	struct flow f = {.family = family};
+
+	parse_tuple(outer, &f, false, up);
+	*t = f.orig;
+	if (proto)
+		*proto = f.proto;
+}
+
+/* What was announced before it was translated: a source address and port. */
+static void
+parse_expect_nat(const struct attr *outer, struct expect *x, struct attrs *up)
+{
+	struct attrs as = nested(outer);
+	struct attr a;
+
+	while (next_attr(&as, &a)) {
+		switch (a.type) {
+		case CTA_EXPECT_NAT_DIR:
+			x->nat_dir = be_uint(&as, &a, 4) ? 1 : 0;
+			break;
+		case CTA_EXPECT_NAT_TUPLE:
+			parse_expect_tuple(&a, x->family, NULL, &x->saved, &as);
+			x->nat = true;
+			break;
+		}
+	}
+	up->bad |= as.bad;
+}
+
+static bool
+parse_expect_attrs(struct attrs as, struct expect *x)
+{
+	struct attr a;
+
+	while (next_attr(&as, &a)) {
+		switch (a.type) {
+		case CTA_EXPECT_TUPLE:
+			parse_expect_tuple(&a, x->family, &x->proto, &x->tuple, &as);
+			break;
+		case CTA_EXPECT_MASK:
+			parse_expect_tuple(&a, x->family, NULL, &x->mask, &as);
+			break;
+		case CTA_EXPECT_MASTER:
+			parse_expect_tuple(&a, x->family, &x->master_proto, &x->master, &as);
+			break;
+		case CTA_EXPECT_NAT:
+			parse_expect_nat(&a, x, &as);
+			break;
+		case CTA_EXPECT_TIMEOUT:
+			x->timeout_s = be_uint(&as, &a, 4);
+			break;
+		case CTA_EXPECT_FLAGS:
+			x->flags = be_uint(&as, &a, 4) & EXPECT_FLAGS_MASK;
+			break;
+		case CTA_EXPECT_CLASS:
+			x->class = be_uint(&as, &a, 4);
+			break;
+		case CTA_EXPECT_HELP_NAME:
+			get_name(&as, &a, x->helper, sizeof(x->helper));
+			break;
+		case CTA_EXPECT_FN:
+			get_name(&as, &a, x->fn, sizeof(x->fn));
+			break;
+		}
+	}
+	return !as.bad;
+}
+
+int
+ctnl_parse_expect(const void *msg, size_t len, enum sync_kind *kind, struct expect *x)
+{
+	static const struct flow_tuple none;
+	struct nlmsghdr h;
+	struct attrs as;
+	uint8_t family;
+	int r = open_message(msg, len, NFNL_SUBSYS_CTNETLINK_EXP, &h, &family, &as);
+
+	if (r)
+		return r;
+	if ((h.nlmsg_type & 0xff) == IPCTNL_MSG_EXP_DELETE)
+		*kind = SYNC_UNEXPECT;
+	else if ((h.nlmsg_type & 0xff) == IPCTNL_MSG_EXP_NEW)
+		*kind = SYNC_EXPECT;
+	else
+		return CTNL_IGNORED;
+	memset(x, 0, sizeof(*x));
+	x->family = family;
+	if (!parse_expect_attrs(as, x))
+		return -EBADMSG;
+	if (!expect_ports(x->proto) || !expect_ports(x->master_proto) || x->class >= EXPECT_CLASSES)
+		return CTNL_IGNORED;
+	/* of the mask only the source says anything, of what was saved too */
+	memcpy(x->mask.dst, none.dst, sizeof(none.dst));
+	memcpy(x->saved.dst, none.dst, sizeof(none.dst));
+	x->mask.dport = x->saved.dport = 0;
+	x->nat_dir = x->nat ? x->nat_dir : 0;
+	return CTNL_EXPECT;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A netlink message that claims to be a flow. What is read can be built again, and reads the same.
+/* A netlink message that claims to be a flow or an expectation. What is read can be built again,
+ * and reads the same.
  */
 #include <assert.h>
 #include <string.h>
@@ -12,9 +13,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_Alignas(4) uint8_t msg[2 * CTNL_MSG_MAX];
 	struct flow f, twin;
+	struct expect x, y;
 	enum sync_kind kind;
 	size_t len;
 
+	if (ctnl_parse_expect(data, size, &kind, &x) == CTNL_EXPECT) {
+		len = ctnl_build_expect(CTNL_EXPECT_CREATE, &x, 0, 1, msg, CTNL_MSG_MAX);
+		assert(len && ctnl_parse_expect(msg, len, &kind, &y) == CTNL_EXPECT);
+		assert(x.proto == y.proto && x.tuple.sport == y.tuple.sport);
+		assert(x.class == y.class && x.nat == y.nat);
+		return 0;
+	}
 	if (ctnl_parse(data, size, &kind, &f) != CTNL_FLOW)
 		return 0;
 	for (enum ctnl_op op = CTNL_CREATE; op <= CTNL_GET; op++) {

@@ -19,6 +19,8 @@ again(const struct sync_record *rec)
 	sync_encode_begin(&e, buf, sizeof(buf));
 	if (rec->kind == SYNC_CONTROL)
 		assert(sync_encode_control(&e, rec) == SYNC_ENCODED);
+	else if (rec->kind == SYNC_EXPECT || rec->kind == SYNC_UNEXPECT)
+		assert(sync_encode_expect(&e, rec->kind, &rec->expect) == SYNC_ENCODED);
 	else
 		assert(sync_encode_flow(&e, rec->kind, &rec->flow) == SYNC_ENCODED);
 	sync_decode_begin(&d, buf, sync_encode_len(&e));
@@ -27,6 +29,10 @@ again(const struct sync_record *rec)
 	if (rec->kind == SYNC_CONTROL) {
 		assert(memcmp(&twin.control, &rec->control, sizeof(rec->control)) == 0);
 		assert(memcmp(twin.bytes, rec->bytes, sizeof(rec->bytes)) == 0);
+		return;
+	}
+	if (rec->kind == SYNC_EXPECT || rec->kind == SYNC_UNEXPECT) {
+		assert(memcmp(&twin.expect, &rec->expect, sizeof(twin.expect)) == 0);
 		return;
 	}
 	assert(flow_same(&twin.flow, &rec->flow));

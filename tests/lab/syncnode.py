@@ -36,7 +36,8 @@ class Report(ctypes.Structure):
 
 COUNTERS = ("events event_overruns flows_sent flows_inserted flows_updated flows_deleted insert_failed "
             "conflicts frames_sent frames_received bytes_sent retransmits bulks_sent bulks_received "
-            "buffer_full refused filtered not_carried updates_missed").split()
+            "buffer_full refused filtered not_carried updates_missed "
+            "expects_sent expects_held expects_failed").split()
 
 COMPARED = ("comparisons buckets_differed comparisons_abandoned repairs_sent repairs_received flows_repaired "
             "flows_left_over").split()

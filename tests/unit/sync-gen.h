@@ -53,6 +53,14 @@ gen_extras(struct prng *p, struct flow *f)
 		f->has |= FLOW_HELPER;
 		strcpy(f->helper, prng_chance(p, 50) ? "ftp" : "abcdefghijklmno");
 	}
+	if (prng_chance(p, 10)) {
+		f->has |= FLOW_MASTER;
+		f->master_proto = prng_chance(p, 50) ? IPPROTO_TCP : IPPROTO_UDP;
+		gen_addr(p, f->family == 6, f->master.src);
+		gen_addr(p, f->family == 6, f->master.dst);
+		f->master.sport = gen_port(p);
+		f->master.dport = gen_port(p);
+	}
 	if (prng_chance(p, 15)) {
 		f->zone = (uint16_t)prng_range(p, 1, 65535);
 		f->zone_dir = (uint8_t)prng_range(p, 0, _FLOW_ZONE_MAX - 1);

@@ -241,6 +241,8 @@ apply_record(struct world *w, struct peer *p, const struct sync_record *rec)
 		e->there = false;
 		break;
 	case SYNC_CONTROL:
+	case SYNC_EXPECT:
+	case SYNC_UNEXPECT:
 	case _SYNC_KIND_MAX:
 		fail();
 	}

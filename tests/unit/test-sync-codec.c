@@ -25,6 +25,9 @@ kept(enum sync_kind kind, const struct flow *f)
 		return k;
 	k.has &= ~(uint32_t)FLOW_REPLY;
 	memset(&k.reply, 0, sizeof(k.reply));
+	k.has &= ~(uint32_t)FLOW_MASTER;
+	k.master_proto = 0;
+	memset(&k.master, 0, sizeof(k.master));
 	if (kind == SYNC_UPDATE)
 		return k;
 	memset(&k, 0, sizeof(k));
@@ -55,6 +58,8 @@ assert_same(const struct flow *a, const struct flow *b)
 	assert_memory_equal(a->adjust, b->adjust, sizeof(a->adjust));
 	assert_memory_equal(a->labels, b->labels, sizeof(a->labels));
 	assert_string_equal(a->helper, b->helper);
+	assert_int_equal(a->master_proto, b->master_proto);
+	assert_memory_equal(&a->master, &b->master, sizeof(a->master));
 }
 
 static void

@@ -318,6 +318,39 @@ a_missing_helper_is_left_out(void **state)
 	forget(&f);
 }
 
+/* What a helper announced has a master, and what becomes of it arrives. */
+static void
+a_related_flow_lives_on(void **state)
+{
+	struct flow master = client(IPPROTO_TCP, 13, 1025), f = client(IPPROTO_TCP, 14, 1026), got;
+
+	need_namespace();
+	f.status = 0;
+	f.has |= FLOW_MASTER;
+	f.master = master.orig;
+	f.master_proto = IPPROTO_TCP;
+	sink_record(&sink, SYNC_NEW, &f); /* before its master: better without than not at all */
+	sink_flush(&sink);
+	got = kernel_has(&f);
+	assert_false(got.has & FLOW_MASTER);
+	sink_record(&sink, SYNC_NEW, &master);
+	sink_record(&sink, SYNC_NEW, &f);
+	sink_flush(&sink);
+	got = kernel_has(&f);
+	assert_true(got.has & FLOW_MASTER);
+	assert_memory_equal(&got.master, &master.orig, sizeof(master.orig));
+	f.has &= ~(uint32_t)FLOW_MASTER;
+	f.status = FLOW_SEEN_REPLY | FLOW_ASSURED;
+	sink_record(&sink, SYNC_UPDATE, &f);
+	sink_flush(&sink);
+	got = kernel_has(&f);
+	assert_int_equal(got.status, f.status);
+	assert_true(got.has & FLOW_MASTER);
+	assert_int_equal(sink.count.failed, 0);
+	forget(&f);
+	forget(&master);
+}
+
 /* Thousands of random flows, each told twice; what the kernel takes it takes as told. */
 static void
 random_flows(void **state)
@@ -366,6 +399,7 @@ main(void)
 		cmocka_unit_test_setup(an_update_may_find_nothing, empty_table),
 		cmocka_unit_test_setup(failures_are_told, empty_table),
 		cmocka_unit_test_setup(a_missing_helper_is_left_out, empty_table),
+		cmocka_unit_test_setup(a_related_flow_lives_on, empty_table),
 		cmocka_unit_test_setup(random_flows, empty_table),
 	};
 

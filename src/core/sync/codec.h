@@ -11,6 +11,7 @@
 #pragma once
 #include "base/wire.h"
 #include "core/sync/digest.h"
+#include "core/sync/expect.h"
 #include "core/sync/flow.h"
 
 enum sync_kind {
@@ -18,6 +19,8 @@ enum sync_kind {
 	SYNC_NEW,    /* everything about a flow: create it, or replace what is there */
 	SYNC_UPDATE, /* what changed of a flow */
 	SYNC_DESTROY,
+	SYNC_EXPECT,   /* everything about an expected connection: create or replace */
+	SYNC_UNEXPECT, /* it has come, or does not any more */
 	_SYNC_KIND_MAX,
 };
 
@@ -50,7 +53,8 @@ struct sync_record {
 		bool partial;
 	} control; /* SYNC_CONTROL */
 	union {
-		struct flow flow;           /* the others */
+		struct flow flow;           /* NEW, UPDATE, DESTROY */
+		struct expect expect;       /* EXPECT, UNEXPECT */
 		uint8_t bytes[DIGEST_PAGE]; /* of some control records */
 	};
 };
@@ -112,6 +116,9 @@ enum sync_encoded {
 /* Appends one flow as NEW (needs FLOW_REPLY), UPDATE or DESTROY (identity only). */
 enum sync_encoded sync_encode_flow(
 	struct sync_encoder *e, enum sync_kind kind, const struct flow *f);
+/* kind: SYNC_EXPECT or SYNC_UNEXPECT. */
+enum sync_encoded sync_encode_expect(
+	struct sync_encoder *e, enum sync_kind kind, const struct expect *x);
 enum sync_encoded sync_encode_control(struct sync_encoder *e, const struct sync_record *rec);
 
 static inline size_t

@@ -185,15 +185,32 @@ get_ext_rest(struct rd *r, unsigned ext, struct flow *f)
 	return SYNC_OK;
 }
 
+/* Who announced this flow: only helpers do, and they know protocols with ports. */
+static enum sync_reject
+get_master(struct rd *r, struct flow *f)
+{
+	unsigned len = f->family == 6 ? 16 : 4;
+
+	f->master_proto = rd_u8(r);
+	rd_bytes(r, f->master.src, len);
+	rd_bytes(r, f->master.dst, len);
+	f->master.sport = rd_u16(r);
+	f->master.dport = rd_u16(r);
+	f->has |= FLOW_MASTER;
+	return r->bad || expect_ports(f->master_proto) ? SYNC_OK : SYNC_REJECT_PROTO;
+}
+
 static enum sync_reject
 get_ext(struct sync_decoder *d, enum sync_kind kind, struct flow *f)
 {
 	struct rd *r = &d->r;
 	unsigned ext = rd_u8(r);
+	enum sync_reject bad;
 
 	if (r->bad)
 		return SYNC_REJECT_SHORT;
-	if (!ext || ext & EXT_RESERVED || (kind == SYNC_DESTROY && ext != EXT_ZONE))
+	if (!ext || (kind != SYNC_NEW && ext & EXT_MASTER) ||
+		(kind == SYNC_DESTROY && ext != EXT_ZONE))
 		return SYNC_REJECT_KIND;
 	if (ext & EXT_MARK) {
 		f->mark = rd_u32(r);
@@ -209,7 +226,8 @@ get_ext(struct sync_decoder *d, enum sync_kind kind, struct flow *f)
 		if (!f->zone || f->zone_dir >= _FLOW_ZONE_MAX)
 			return SYNC_REJECT_VALUE;
 	}
-	return get_ext_rest(r, ext, f);
+	bad = get_ext_rest(r, ext, f);
+	return !bad && ext & EXT_MASTER ? get_master(r, f) : bad;
 }
 
 static enum sync_reject
@@ -333,10 +351,15 @@ sync_decode_next(struct sync_decoder *d, struct sync_record *rec)
 	memset(rec, 0, sizeof(*rec));
 	head = rd_u8(&d->r);
 	rec->kind = (enum sync_kind)HEAD_KIND(head);
-	if (rec->kind == SYNC_CONTROL)
+	if (head == HEAD_EXPECT || head == HEAD_UNEXPECT) {
+		rec->kind = head == HEAD_EXPECT ? SYNC_EXPECT : SYNC_UNEXPECT;
+		bad = expect_get(&d->r, &rec->expect, head == HEAD_EXPECT) ? SYNC_OK
+									   : SYNC_REJECT_VALUE;
+	} else if (rec->kind == SYNC_CONTROL) {
 		bad = get_control(&d->r, head, rec);
-	else
+	} else {
 		bad = get_flow(d, rec->kind, head, &rec->flow);
+	}
 	if (!bad && d->r.bad)
 		bad = SYNC_REJECT_SHORT;
 	if (bad)

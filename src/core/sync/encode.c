@@ -154,12 +154,16 @@ ext_of(enum sync_kind kind, const struct flow *f)
 		ext |= EXT_HELPER;
 	if (f->has & FLOW_SCTP)
 		ext |= EXT_SCTP;
+	if (f->has & FLOW_MASTER && kind == SYNC_NEW)
+		ext |= EXT_MASTER;
 	return ext;
 }
 
 static void
 put_ext(struct wr *w, unsigned ext, const struct flow *f)
 {
+	unsigned len = f->family == 6 ? 16 : 4;
+
 	wr_u8(w, ext);
 	if (ext & EXT_MARK)
 		wr_u32(w, f->mark);
@@ -184,6 +188,13 @@ put_ext(struct wr *w, unsigned ext, const struct flow *f)
 		wr_u8(w, f->sctp.state);
 		wr_u32(w, f->sctp.vtag[0]);
 		wr_u32(w, f->sctp.vtag[1]);
+	}
+	if (ext & EXT_MASTER) {
+		wr_u8(w, f->master_proto);
+		wr_bytes(w, f->master.src, len);
+		wr_bytes(w, f->master.dst, len);
+		wr_u16(w, f->master.sport);
+		wr_u16(w, f->master.dport);
 	}
 }
 
@@ -270,6 +281,22 @@ put_compare(struct wr *w, const struct sync_record *rec)
 		wr_u16(w, rec->control.page);
 		wr_bytes(w, rec->bytes, sizeof(rec->bytes));
 	}
+}
+
+enum sync_encoded
+sync_encode_expect(struct sync_encoder *e, enum sync_kind kind, const struct expect *x)
+{
+	uint8_t *start = e->w.p;
+
+	assert(kind == SYNC_EXPECT || kind == SYNC_UNEXPECT);
+	wr_u8(&e->w, kind == SYNC_EXPECT ? HEAD_EXPECT : HEAD_UNEXPECT);
+	expect_put(&e->w, x, kind == SYNC_EXPECT);
+	if (e->w.bad) {
+		e->w.p = start;
+		return SYNC_FULL;
+	}
+	e->n++;
+	return SYNC_ENCODED;
 }
 
 enum sync_encoded

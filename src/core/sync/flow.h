@@ -22,11 +22,13 @@ enum flow_has {
 	FLOW_ADJUST = 1 << 6,
 	FLOW_HELPER = 1 << 7,
 	FLOW_STATUS = 1 << 8,
+	FLOW_MASTER = 1 << 9,
 };
 
 /* The kernel's IPS_* bits that are carried. */
 #define FLOW_SEEN_REPLY  0x2
 #define FLOW_ASSURED     0x4
+#define FLOW_EXPECTED    0x1 /* for an update only: not on the wire */
 #define FLOW_STATUS_MASK (FLOW_SEEN_REPLY | FLOW_ASSURED)
 
 /* The kernel's IP_CT_TCP_FLAG_* bits that are carried. */
@@ -73,6 +75,8 @@ struct flow {
 	struct flow_adjust adjust[2];
 	uint8_t labels[FLOW_LABELS_LEN];
 	char helper[FLOW_HELPER_LEN];
+	uint8_t master_proto;     /* of the flow that announced this one … */
+	struct flow_tuple master; /* … and its original direction; same family and zone */
 };
 
 enum flow_shape { FLOW_PORTS, FLOW_ICMP, FLOW_PLAIN };

@@ -7,7 +7,10 @@
 #define CODE_TAIL    15 /* addresses: as the newest entry but for the last bytes */
 
 /* First byte: kind (2 bits), IPv6, protocol class (3), translated, extension follows. */
-#define HEAD_KIND(b)  ((b) >> 6)
+#define HEAD_KIND(b) ((b) >> 6)
+/* With the kind of a control record, above the types of those: */
+#define HEAD_EXPECT   0x20
+#define HEAD_UNEXPECT 0x21
 #define HEAD_V6       0x20
 #define HEAD_CLASS(b) ((b) >> 2 & 7)
 #define HEAD_NAT      0x02
@@ -35,14 +38,14 @@ enum proto_class {
 #define NAT_DST_PORT 0x10
 
 /* Extension byte. */
-#define EXT_MARK     0x01
-#define EXT_TIMEOUT  0x02
-#define EXT_ZONE     0x04
-#define EXT_LABELS   0x08
-#define EXT_ADJUST   0x10
-#define EXT_HELPER   0x20
-#define EXT_SCTP     0x40
-#define EXT_RESERVED 0x80
+#define EXT_MARK    0x01
+#define EXT_TIMEOUT 0x02
+#define EXT_ZONE    0x04
+#define EXT_LABELS  0x08
+#define EXT_ADJUST  0x10
+#define EXT_HELPER  0x20
+#define EXT_SCTP    0x40
+#define EXT_MASTER  0x80
 
 /* Bytes of an address at the end that CODE_TAIL spells out. */
 static inline unsigned

@@ -98,6 +98,8 @@ void stream_reset(struct stream *s);
  * on. */
 bool stream_put_flow(
 	struct stream *s, enum sync_kind kind, const struct flow *f, struct instant now);
+bool stream_put_expect(
+	struct stream *s, enum sync_kind kind, const struct expect *x, struct instant now);
 /* Control records use the reserve; false only when that is full, too: try again later. */
 bool stream_put_control(struct stream *s, const struct sync_record *rec, struct instant now);
 /* What was put so far may go out now; with `urgent` the peer is asked to acknowledge at once. */

@@ -139,6 +139,21 @@ stream_put_flow(struct stream *s, enum sync_kind kind, const struct flow *f, str
 }
 
 bool
+stream_put_expect(struct stream *s, enum sync_kind kind, const struct expect *x, struct instant now)
+{
+	for (unsigned tries = 0; tries < 2; tries++) {
+		if (!s->tx.open && !open_frame(s, false, now)) {
+			s->count.overflow++;
+			return false;
+		}
+		if (sync_encode_expect(&s->tx.enc, kind, x) == SYNC_ENCODED)
+			return true;
+		close_frame(s);
+	}
+	assert(false); /* as above */
+}
+
+bool
 stream_put_control(struct stream *s, const struct sync_record *rec, struct instant now)
 {
 	for (unsigned tries = 0; tries < 2; tries++) {

@@ -74,6 +74,7 @@ stat_sync(const struct config *c)
 		COUNTER(frames_sent), COUNTER(frames_received), COUNTER(bytes_sent),
 		COUNTER(retransmits), COUNTER(bulks_sent), COUNTER(bulks_received),
 		COUNTER(buffer_full), COUNTER(refused), COUNTER(filtered), COUNTER(not_carried),
+		COUNTER(expects_sent), COUNTER(expects_held), COUNTER(expects_failed),
 		COUNTER(comparisons), COUNTER(comparisons_abandoned), COUNTER(buckets),
 		COUNTER(buckets_unsettled), COUNTER(buckets_differed), COUNTER(repairs_sent),
 		COUNTER(repairs_received), COUNTER(flows_repaired), COUNTER(flows_left_over)};

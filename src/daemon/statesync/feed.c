@@ -25,6 +25,8 @@ feed_init(struct statesync *s)
 	f->events.fd = -1;
 	f->walk.fd = -1;
 	f->fd = (struct loop_fd){.fd = -1, .fn = on_events, .arg = s};
+	f->events.on_expect = expects_event;
+	f->walk.on_expect = expects_walked;
 	f->gather.fn = on_gathered;
 	f->gather.arg = s;
 	f->query = &s->query;
@@ -76,8 +78,8 @@ feed_listen(struct statesync *s, struct instant now)
 	loop_mod_fd(&s->loop, &f->fd, read ? EPOLLIN : 0);
 }
 
-static bool
-put(struct statesync *s, enum sync_kind kind, const struct flow *f)
+bool
+feed_put(struct statesync *s, enum sync_kind kind, const struct flow *f)
 {
 	struct flow bare = *f;
 
@@ -90,14 +92,13 @@ put(struct statesync *s, enum sync_kind kind, const struct flow *f)
 	return false;
 }
 
-/* Nothing to the peer. */
-static bool
-filtered(struct statesync *s, const struct flow *f)
+bool
+feed_carries(struct statesync *s, const struct flow *f)
 {
 	if (!flow_is_local(f, &s->own))
-		return false;
+		return true;
 	s->feed.count.filtered++;
-	return true;
+	return false;
 }
 
 static void
@@ -105,13 +106,13 @@ take_event(void *arg, enum sync_kind kind, const struct flow *f)
 {
 	struct statesync *s = arg;
 
-	if (filtered(s, f))
+	if (!feed_carries(s, f))
 		return;
 	if (kind != SYNC_UPDATE)
 		compare_mark(&s->compare, f);
 	if (s->feed.walk.running)
 		recent_add(&s->feed.recent, flow_hash(f, s->feed.hash_key));
-	put(s, kind, f);
+	feed_put(s, kind, f);
 }
 
 /* Reads events; how many. */
@@ -194,7 +195,7 @@ take_walked(void *arg, enum sync_kind kind, const struct flow *f)
 	struct flow fresh;
 
 	(void)kind;
-	if (s->duty.out != OUT_SENDING || filtered(s, f))
+	if (s->duty.out != OUT_SENDING || !feed_carries(s, f))
 		return;
 	if (s->duty.out_partial && !comparing_names(s, f))
 		return;
@@ -205,7 +206,7 @@ take_walked(void *arg, enum sync_kind kind, const struct flow *f)
 			return;
 		f = &fresh;
 	}
-	if (put(s, SYNC_NEW, f))
+	if (feed_put(s, SYNC_NEW, f))
 		s->duty.out_sent++;
 }
 

@@ -52,6 +52,7 @@ keep_init(struct statesync *s)
 	struct keep *k = &s->keep;
 
 	k->walk.fd = -1;
+	k->walk.on_expect = expects_kept;
 	k->liberal = -1;
 	k->liberal_fd = open(SYSCTL_DIR "nf_conntrack_tcp_be_liberal", O_WRONLY | O_CLOEXEC);
 	read_timeouts(&k->aging);

@@ -50,6 +50,10 @@ take_records(struct statesync *s, const uint8_t *records, size_t len, struct ins
 				s->sink.count.ignored++;
 				continue;
 			}
+			if (rec.kind == SYNC_EXPECT || rec.kind == SYNC_UNEXPECT) {
+				expects_record(s, rec.kind, &rec.expect);
+				continue;
+			}
 			if (rec.kind == SYNC_NEW) {
 				duty_seen(&s->duty);
 				if (flow_is_local(&rec.flow, &s->own))

@@ -84,6 +84,10 @@ resolve_new(struct sink *a, const struct sink_item *it, int err)
 		a->count.conflicts++;
 		err = run_create(a, CTNL_DELETE_REPLY, &f, it->timeout_s);
 	}
+	if (err == -ENOENT && f.has & FLOW_MASTER) { /* what announced it is not here (yet) */
+		f.has &= ~(uint32_t)FLOW_MASTER;
+		err = run_create(a, CTNL_DELETE, &f, it->timeout_s);
+	}
 	if (err && f.has & FLOW_HELPER) { /* no such helper here */
 		f.has &= ~(uint32_t)FLOW_HELPER;
 		err = run_create(a, CTNL_DELETE, &f, it->timeout_s);
@@ -99,6 +103,10 @@ resolve_update(struct sink *a, const struct sink_item *it, int err)
 {
 	struct flow f = it->flow;
 
+	if (err == -EBUSY && f.has & FLOW_STATUS) { /* it has a master, which is part of a status */
+		f.status |= FLOW_EXPECTED;
+		err = run_one(a, CTNL_UPDATE, &f, it->timeout_s);
+	}
 	if (err == -EBUSY) { /* a status bit that is set here cannot be taken away */
 		f.has &= ~(uint32_t)FLOW_STATUS;
 		err = run_one(a, CTNL_UPDATE, &f, it->timeout_s);
@@ -167,6 +175,8 @@ count_done(struct sink *a, const struct sink_item *it)
 		a->count.deleted++;
 		break;
 	case SYNC_CONTROL:
+	case SYNC_EXPECT:
+	case SYNC_UNEXPECT:
 	case _SYNC_KIND_MAX:
 		break;
 	}

@@ -150,6 +150,12 @@ struct feed {
 	struct feed_counts count;
 };
 
+/* expects.c: expected connections. */
+
+struct expect_counts {
+	uint64_t sent, held, ended, failed; /* ended: here, on the peer's word or by a sweep */
+};
+
 /* keep.c: housekeeping in this node's own table. */
 
 enum keep_job { KEEP_NOTHING, KEEP_SWEEP, KEEP_RETIME };
@@ -230,6 +236,7 @@ struct statesync {
 	void *stream_mem;
 	struct link link;
 	struct sink sink;
+	struct expect_counts expects;
 	struct feed feed;
 	struct keep keep;
 	struct compare compare;
@@ -268,6 +275,19 @@ bool feed_events(struct statesync *s, struct instant now, bool all);
 /* The next parts of the bulk, as far as the stream has room. True when there is more to do at once.
  */
 bool feed_walk(struct statesync *s, struct instant now);
+
+/* This flow is the peer's business, too: what state sync carries is decided here and nowhere else.
+ */
+bool feed_carries(struct statesync *s, const struct flow *f);
+/* A flow onto the stream; false when it is full. */
+bool feed_put(struct statesync *s, enum sync_kind kind, const struct flow *f);
+
+/* Callbacks of events, of the bulk's walk, of the keeper's walk. */
+void expects_event(void *arg, enum sync_kind kind, const struct expect *x);
+void expects_walked(void *arg, enum sync_kind kind, const struct expect *x);
+void expects_kept(void *arg, enum sync_kind kind, const struct expect *x);
+/* The peer's EXPECT or UNEXPECT. */
+void expects_record(struct statesync *s, enum sync_kind kind, const struct expect *x);
 
 /* Opens the sysctls. */
 void keep_init(struct statesync *s);
