@@ -128,6 +128,17 @@ ip_equal(const struct ip_addr *a, const struct ip_addr *b)
 	return ip_cmp(a, b) == 0;
 }
 
+struct ip_addr
+ip_next(const struct ip_addr *a)
+{
+	struct ip_addr next = *a;
+	unsigned i = ip_bytes(next.family);
+
+	while (i-- > 0 && ++next.b[i] == 0)
+		;
+	return next;
+}
+
 bool
 ip_is_unspecified(const struct ip_addr *a)
 {

@@ -49,4 +49,5 @@ struct ip_addr ip_prefix_broadcast(const struct ip_prefix *p); /* host bits set 
 struct ip_range ip_prefix_range(const struct ip_prefix *p);
 bool ip_prefix_contains(const struct ip_prefix *p, const struct ip_addr *a);
 bool ip_range_contains(const struct ip_range *r, const struct ip_addr *a);
+struct ip_addr ip_next(const struct ip_addr *a); /* the one behind it; of the last: all zeros */
 bool ip_range_overlaps(const struct ip_range *a, const struct ip_range *b);

@@ -61,8 +61,11 @@ render_ha(const struct render *r, const json_t *data)
 	bool silent = strcmp(field_text(data, "engine", ""), "silent") == 0;
 	char word[32];
 
-	fprintf(r->out, "This device is a HA %s\n",
-		upper(field_text(data, "node", "unknown"), word, sizeof(word)));
+	if (json_is_false(json_object_get(data, "enabled")))
+		fputs("This device is a single firewall (HighAvailability Enabled=No)\n", r->out);
+	else
+		fprintf(r->out, "This device is a HA %s\n",
+			upper(field_text(data, "node", "unknown"), word, sizeof(word)));
 	fputs("This device is currently ", r->out);
 	if (active)
 		render_word(r, MOOD_GOOD, "ACTIVE");

@@ -137,6 +137,10 @@ render_rules(const struct render *r, const json_t *data)
 		fprintf(r->out, "%4lld  %-24s %-7s %14lld %16lld\n", field_int(e, "index", 0),
 			field_text(e, "name", "?"), field_text(e, "action", "?"),
 			field_int(e, "packets", 0), field_int(e, "bytes", 0));
+	e = json_object_get(data, "no_rule");
+	if (e)
+		fprintf(r->out, "   -  %-24s %-7s %14lld %16lld\n", "(no rule matches)", "Drop",
+			field_int(e, "packets", 0), field_int(e, "bytes", 0));
 }
 
 /* name and summary of each; available false are only named, in one line behind the others. */
@@ -164,18 +168,26 @@ help_commands(const struct render *r, const json_t *list)
 		fputc('\n', r->out);
 }
 
-/* "number of ms (10)", "list of address (required)" */
+/* "list of address, required", "interface, also any, core, required", "one of Yes, No" */
 static void
 help_property(const struct render *r, const json_t *p)
 {
-	const char *value = field_text(p, "default", NULL);
-	char kind[96];
+	const json_t *words = json_object_get(p, "words"), *w;
+	const char *value = field_text(p, "default", NULL), *kind = field_text(p, "kind", "");
+	size_t i;
 
-	snprintf(kind, sizeof(kind), "%s%s%s%s%s", field_true(p, "list") ? "list of " : "",
-		field_text(p, "kind", ""), value ? ", default " : "", value ? value : "",
-		field_true(p, "required") ? ", required" : "");
-	fprintf(r->out, "  %s: %s%s\n      %s\n", field_text(p, "name", "?"), kind,
-		field_true(p, "local") ? ", of this node only" : "", field_text(p, "summary", ""));
+	fprintf(r->out, "  %s: %s%s", field_text(p, "name", "?"),
+		field_true(p, "list") ? "list of " : "", kind);
+	json_array_foreach (words, i, w)
+		fprintf(r->out, "%s%s",
+			i                                 ? ", "
+			: strncmp(kind, "one of", 6) == 0 ? ": "
+							  : ", also ",
+			json_string_value(w) ? json_string_value(w) : "?");
+	if (value)
+		fprintf(r->out, "; default %s", value);
+	fprintf(r->out, "%s%s\n      %s\n", field_true(p, "required") ? "; required" : "",
+		field_true(p, "local") ? "; of this node only" : "", field_text(p, "summary", ""));
 	if (field_true(p, "stored_only"))
 		fprintf(r->out, "      It is stored, but has no effect in this version.\n");
 }

@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <unistd.h>
 #include "daemon/child.h"
+#include "daemon/supertell.h"
 #include "sys/ipcsock.h"
 
 #define BATCH 16 /* messages of one socket before others get their turn */
@@ -18,6 +19,17 @@ child_setup(int *fds, size_t n)
 	if (len < 0)
 		return len;
 	return ipc_type(msg, (size_t)len) == IPC_SETUP && n_fds == n ? 0 : -EPROTO;
+}
+
+void
+child_unable(struct note_ring *ring, enum proc self, int error)
+{
+	struct note n = {.id = NOTE_PROCESS_UNABLE, .at = loop_now(), .arg = {self, error}};
+
+	if (ring)
+		notering_put(ring, &n);
+	else
+		SUPER_TELL(NULL, NOTE_PROCESS_UNABLE, self, error);
 }
 
 static void

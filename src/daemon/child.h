@@ -30,5 +30,7 @@ int child_setup(int *fds, size_t n);
  */
 int child_open(
 	struct child_links *l, struct loop *loop, const struct child_calls *calls, void *arg);
+/* This process lacks something, and ends: to its ring, or a line where it has none (NULL). */
+void child_unable(struct note_ring *ring, enum proc self, int error);
 /* 0 or -errno (-ENOTCONN: nobody there, -EAGAIN: it does not read). */
 int child_send(const struct child_links *l, enum proc to, const uint8_t *msg, size_t len);

@@ -16,7 +16,7 @@ struct eventlog_entry {
 	char fields[NOTE_FIELDS_MAX]; /* note_fields() */
 };
 
-enum log_source { LOG_SUPERVISOR, LOG_ENGINE, LOG_STATESYNC, _LOG_SOURCE_MAX };
+enum log_source { LOG_SUPERVISOR, LOG_ENGINE, LOG_STATESYNC, LOG_PROBE, _LOG_SOURCE_MAX };
 
 struct log_page {
 	struct note_ring supervisor;    /* written by it; the rest by config */

@@ -130,6 +130,7 @@ struct health_status {
 
 /* Written by tw-probe only. */
 struct health_page {
+	struct note_ring notes;
 	struct seqlock lock;
 	struct health_status status;
 };

@@ -86,6 +86,7 @@ add_problem(struct netapply_ctx *c, const char *dev, const char *text)
 	else if (strncmp(dev, "tw-", 3) == 0)
 		snprintf(p->iface, sizeof(p->iface), "%s", dev + 3);
 	p->text = arena_strdup(rep->arena, text);
+	p->missing = nic && !rtnl_link_by_name(&c->links, dev);
 }
 
 void
@@ -159,7 +160,8 @@ run_steps(struct netapply_ctx *c)
 	netapply_restore_sysctls(c);
 	netapply_restore_nics(c);
 	netapply_join_groups(c);
-	return 0;
+	r = netapply_foreign_addrs(c);
+	return r < 0 ? r : netapply_foreign_routes(c);
 }
 
 int

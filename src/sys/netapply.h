@@ -15,6 +15,7 @@
 struct netapply_problem {
 	char iface[IFACE_NAME_MAX]; /* object's name, or "": concerns the whole node */
 	const char *text;           /* what is wrong, and what to do */
+	bool missing;               /* its NIC is not there: the engine tells that, too */
 };
 
 /* An address that a NIC did not have before: neighbours may know it at another MAC. */

@@ -156,6 +156,39 @@ netapply_remove_addrs(struct netapply_ctx *c)
 	return remove_stale(c, false);
 }
 
+/* The kernel gives itself link-local ones as it pleases; they lead nowhere. */
+static bool
+is_link_local6(const struct ip_addr *a)
+{
+	return a->family == 6 && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
+int
+netapply_foreign_addrs(struct netapply_ctx *c)
+{
+	struct rtnl_addrs have;
+	int r = rtnl_dump_addrs(&c->na->rtnl, &c->tmp, &have);
+
+	for (size_t i = 0; r == 0 && i < have.n; i++) {
+		const struct rtnl_addr *a = &have.v[i];
+		const struct rtnl_link *l = rtnl_link_by_index(&c->links, a->ifindex);
+		char key[OWNED_KEY_MAX], text[IP_TEXT_MAX];
+
+		if (!l || (!netapply_nic(c, l->name) && !netapply_link(c, l->name)))
+			continue;
+		addr_key(key, l->name, &a->prefix);
+		if (is_planned(c, l->name, &a->prefix) || is_ours(c, a, key) ||
+			is_link_local6(&a->prefix.addr))
+			continue;
+		netapply_problem(c, l->name,
+			"address %s on %s is not of this configuration: the node answers for it "
+			"even while inactive, and its route leads past the gate; take it out of "
+			"the system's network configuration",
+			ip_prefix_fmt(&a->prefix, text), l->name);
+	}
+	return r;
+}
+
 static uint64_t
 hash_group(uint64_t h, const struct ip_addr *a)
 {

@@ -38,9 +38,11 @@ void netapply_restore_nics(struct netapply_ctx *c);
 int netapply_add_addrs(struct netapply_ctx *c);
 int netapply_remove_addrs(struct netapply_ctx *c);
 void netapply_join_groups(struct netapply_ctx *c);
+int netapply_foreign_addrs(struct netapply_ctx *c); /* notes those of others on our devices */
 
 /* netapply_route.c */
 int netapply_routes(struct netapply_ctx *c);
+int netapply_foreign_routes(struct netapply_ctx *c); /* as above */
 int netapply_add_rules(struct netapply_ctx *c);
 int netapply_remove_rules(struct netapply_ctx *c);
 

@@ -4,6 +4,7 @@
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 #include "sys/netapply_int.h"
 
@@ -142,6 +143,75 @@ netapply_routes(struct netapply_ctx *c)
 	for (size_t i = 0; i < have.n; i++)
 		all_kept &= keep[i];
 	return all_kept ? 0 : remove_routes(c, want);
+}
+
+/* One that stands where ours ought to be is told with ours. */
+static bool
+is_told(const struct netapply_ctx *c, const struct rtnl_route *t)
+{
+	for (size_t k = 0; k < c->plan->n_routes; k++) {
+		const struct plan_route *p = &c->plan->routes[k];
+		struct rtnl_route want = {.net = p->net, .table = p->table, .metric = p->metric};
+
+		if (same_key(&want, t))
+			return true;
+	}
+	return false;
+}
+
+/* One problem for each device: the first route, and how many there are beside. */
+static void
+note_foreign(struct netapply_ctx *c, const struct rtnl_routes *have, const struct rtnl_link *l)
+{
+	const struct rtnl_route *first = NULL;
+	char text[IP_TEXT_MAX], more[32] = "";
+	unsigned n = 0;
+
+	for (size_t i = 0; i < have->n; i++) {
+		const struct rtnl_route *t = &have->v[i];
+
+		if (t->ifindex != l->ifindex || t->type != RTN_UNICAST || is_told(c, t))
+			continue;
+		if (n++ == 0)
+			first = t;
+	}
+	if (n == 0)
+		return;
+	if (n > 1)
+		snprintf(more, sizeof(more), " and %u more", n - 1);
+	netapply_problem(c, l->name,
+		"route %s on %s (table %u)%s is not of this configuration: it leads past the gate; "
+		"take it out of the system's network configuration",
+		route_text(first, text), l->name, first->table, more);
+}
+
+/*
+ * By who makes them: `ip route` and ifupdown, networkd and NetworkManager, DHCP clients, router
+ * advertisements. Routing daemons know what they do, and the kernel's own come with an address.
+ */
+int
+netapply_foreign_routes(struct netapply_ctx *c)
+{
+	static const uint8_t protocols[] = {RTPROT_BOOT, RTPROT_STATIC, RTPROT_DHCP, RTPROT_RA};
+	struct rtnl_routes all = {0};
+
+	for (size_t i = 0; i < sizeof(protocols); i++) {
+		struct rtnl_routes some;
+		int r = rtnl_dump_routes(&c->na->rtnl, &c->tmp, protocols[i], &some);
+
+		if (r < 0)
+			return r;
+		for (size_t k = 0; k < some.n; k++) {
+			if (some.v[k].protocol != protocols[i])
+				continue;
+			all.v = arena_grow(&c->tmp, all.v, all.n, sizeof(all.v[0]));
+			all.v[all.n++] = some.v[k];
+		}
+	}
+	for (size_t i = 0; all.n > 0 && i < c->links.n; i++)
+		if (netapply_nic(c, c->links.v[i].name) || netapply_link(c, c->links.v[i].name))
+			note_foreign(c, &all, &c->links.v[i]);
+	return 0;
 }
 
 static struct rtnl_rule

@@ -6,7 +6,6 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <stddef.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "core/hb/frame.h"
@@ -39,16 +38,15 @@ attach_filter(int fd, const uint8_t group[6], uint16_t own)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ? -errno : 0;
 }
 
+/* All multicast: the engine, too, is to hear a peer whose ClusterID makes it another group. */
 static int
-listen_on(int fd, int ifindex, const uint8_t group[6])
+listen_on(int fd, int ifindex)
 {
 	struct sockaddr_ll ll = {
 		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = ifindex};
-	struct packet_mreq mreq = {
-		.mr_ifindex = ifindex, .mr_type = PACKET_MR_MULTICAST, .mr_alen = ETH_ALEN};
+	struct packet_mreq mreq = {.mr_ifindex = ifindex, .mr_type = PACKET_MR_ALLMULTI};
 	int size = FRAMES_KEPT;
 
-	memcpy(mreq.mr_address, group, ETH_ALEN);
 	if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &mreq, sizeof(mreq)) < 0 ||
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0 ||
 		bind(fd, (struct sockaddr *)&ll, sizeof(ll)) < 0)
@@ -66,7 +64,7 @@ stranger_open(int ifindex, const uint8_t group[6], uint16_t own)
 		return -errno;
 	r = attach_filter(fd, group, own);
 	if (r == 0)
-		r = listen_on(fd, ifindex, group);
+		r = listen_on(fd, ifindex);
 	if (r == 0)
 		return fd;
 	close(fd);

@@ -62,6 +62,7 @@ class Node(Machine):
         self.key, self.conf = key, conf
         self.type = "Master" if name == "a" else "Slave"
         self.daemon = None
+        self.prefix = []  # words in front of the command that starts the daemon
         self.starts = 0
         super().__init__(lab, name, number, segments, disk)
         for sub in ("etc", "state", "run"):
@@ -96,7 +97,7 @@ class Node(Machine):
         log.write(f"---- start {self.starts} ----\n".encode())
         log.flush()
         self.daemon = self.ns.popen(
-            program("twinwalld"), "--etc", self.path("etc"), "--state", self.path("state"), "--run",
+            *self.prefix, program("twinwalld"), "--etc", self.path("etc"), "--state", self.path("state"), "--run",
             self.path("run"), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         log.close()
         return self

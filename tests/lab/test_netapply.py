@@ -249,7 +249,10 @@ def test_foreign_state_is_untouched(lab):
                "route add 2001:db8::/64 dev mgmt", "link add tw-mine link lan type macvlan mode bridge")
     node.ns.sysctl("net.ipv6.conf.mgmt.accept_ra=1", "net.ipv6.conf.mgmt.forwarding=0")
     before = settled(node)
-    up(lab)
+    node.values("run")
+    v = node.values("run")
+    assert v["changes"] == 0 and [(p, t.split(" is ")[0]) for p, t in v["problems"]] == [
+        ("lan", "address 10.1.0.77/24 on lan")], v
     during = state(node)
     lost = [x for x in difference(before, during) if x.startswith("- ")]
     assert not [x for x in lost if re.search(r"192\.0\.2|198\.51|203\.0|2001:db8|10\.1\.0\.77|tw-mine", x)

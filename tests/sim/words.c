@@ -66,6 +66,9 @@ const char *const refusal_words[_REFUSE_MAX] = {
 	[REFUSE_BUSY] = "busy",
 	[REFUSE_NOT_ENABLED] = "not-enabled",
 	[REFUSE_NOT_ACTIVE] = "not-active",
+	[REFUSE_WORSE] = "worse",
+	[REFUSE_PEER_NOT_SYNCED] = "peer-not-synced",
+	[REFUSE_SYNC_LOST] = "sync-lost",
 };
 
 const char *const position_words[3] = {

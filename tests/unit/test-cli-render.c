@@ -72,7 +72,7 @@ static const struct render_case cases[] = {
 		"HA state sync: OFF\n"},
 	{"ha", NULL,
 		"{\"node\":\"master\",\"enabled\":false,\"role\":\"active\",\"active_seconds\":1}",
-		"This device is a HA MASTER\n"
+		"This device is a single firewall (HighAvailability Enabled=No)\n"
 		"This device is currently ACTIVE (will forward traffic)\n"
 		"This device has been active: 1 sec\n"},
 	{"ha", "quality",
@@ -125,6 +125,20 @@ static const struct render_case cases[] = {
 		"tcp     ESTABLISHED      60s  10.1.0.9:1 -> 8.8.8.8:2  |  [fd00::1]:3 -> "
 		"[fd00::2]:4  "
 		"NAT\n1 of 3 connections shown\n"},
+	{"rules", NULL,
+		"{\"rules\":[{\"index\":1,\"name\":\"out\",\"action\":\"NAT\",\"packets\":5,"
+		"\"bytes\":300}],\"no_rule\":{\"packets\":7,\"bytes\":420}}",
+		"   #  Name                     Action         Packets            Bytes\n"
+		"   1  out                      NAT                  5              300\n"
+		"   -  (no rule matches)        Drop                 7              420\n"},
+	{"help", NULL,
+		"{\"type\":\"IPRule\",\"summary\":\"S\",\"properties\":[{\"name\":\"Action\","
+		"\"kind\":\"one of a list of words\",\"words\":[\"Allow\",\"Drop\"],"
+		"\"required\":true,\"summary\":\"A\"},{\"name\":\"To\",\"kind\":\"interface\","
+		"\"words\":[\"any\",\"core\"],\"default\":\"any\",\"summary\":\"B\"}]}",
+		"IPRule NAME Property=Value ...\nS\n"
+		"  Action: one of a list of words: Allow, Drop; required\n      A\n"
+		"  To: interface, also any, core; default any\n      B\n"},
 	{"show", NULL, "{\"text\":\"set Device Name=x\"}", "set Device Name=x\n"},
 	{"future", NULL, "{\"a\":1}", "{\n  \"a\": 1\n}\n"},
 	/* A daemon of another version: fields that are missing or of another kind. */

@@ -339,6 +339,29 @@ static const struct row rule_rows[] = {
 		""},
 	{R("Action=Allow " FROM "DestinationInterface=core DestinationNetwork=lan_ha Service=ssh"),
 		""},
+	/* what goes to the firewall itself does not leave */
+	{R("Action=SAT SourceInterface=wan SourceNetwork=all-nets DestinationInterface=wan "
+	   "DestinationNetwork=wan_ip Service=http SATTranslateToIP=10.1.0.9"),
+		"7:89: warning: IPRule r, DestinationInterface: the rule never matches: "
+		"DestinationNetwork is the firewall's own, and what is sent to that does not leave "
+		"by "
+		"wan: set DestinationInterface=core"},
+	{R("Action=Allow " FROM "DestinationInterface=wan "
+	   "DestinationNetwork=wan_ip,10.1.0.1-10.1.0.1 Service=http"),
+		"DestinationInterface: the rule never matches"},
+	{R("Action=Allow " FROM "DestinationInterface=lan DestinationNetwork=lan_ip Service=http"),
+		"DestinationInterface: the rule never matches"},
+	{R("Action=Allow " FROM
+	   "DestinationInterface=wan DestinationNetwork=wan_ip,10.2.0.4 Service=http"),
+		""},
+	{R("Action=Allow " FROM
+	   "DestinationInterface=wan DestinationNetwork=10.2.0.1-10.2.0.2 Service=http"),
+		""}, /* the second one is a node's own, and that may be the other one */
+	{R("Action=Allow " FROM "DestinationInterface=any DestinationNetwork=wan_ip Service=http"),
+		""},
+	{R("Action=Allow SourceInterface=core SourceNetwork=lan_net " TO "Service=http"),
+		"SourceInterface: the rule never matches: what the firewall itself sends needs no "
+		"rule"},
 	{R("Action=Allow " FROM
 	   "DestinationInterface=wan DestinationNetwork=all-nets6 Service=http"),
 		"the source is IPv4 only and the destination IPv6 only: no packet can match"},

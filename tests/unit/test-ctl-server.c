@@ -364,12 +364,30 @@ test_engine(void **state)
 	close(c);
 }
 
-/* Every refusal has a reason and a way out. */
+/* Every refusal has a reason and a way out, and names the node that it is about. */
 static void
 test_refusals(void **state)
 {
+	static const struct {
+		const char *says, *not ;
+	} words[_REFUSE_MAX] = {
+		[REFUSE_PEER_NOT_ALIVE] = {"the other node is", "this node"},
+		[REFUSE_PEER_NOT_ABLE] = {"the other node is", "this node is"},
+		[REFUSE_PEER_WORSE] = {"the other node's quality is lower", "this node"},
+		[REFUSE_NOT_ABLE] = {"this node is", "other node is"},
+		[REFUSE_ALREADY_FORCED] = {"the other node is", "this node"},
+		[REFUSE_NOT_SYNCED] = {"this node does not", "other node"},
+		[REFUSE_TIMEOUT] = {"the other node did not", "this node"},
+		[REFUSE_BUSY] = {"another change", "other node"},
+		[REFUSE_NOT_ENABLED] = {"not enabled", "other node"},
+		[REFUSE_NOT_ACTIVE] = {"this node is not", "other node"},
+		[REFUSE_WORSE] = {"this node's quality is lower", "other node"},
+		[REFUSE_PEER_NOT_SYNCED] = {"the other node does not", "this node"},
+		[REFUSE_SYNC_LOST] = {"waiting does not help", "100%"},
+	};
 	struct place *p = *state;
 	int fd = place_connect(p);
+	char text[1100];
 
 	for (int r = REFUSE_NONE + 1; r < _REFUSE_MAX; r++) {
 		json_t *o;
@@ -377,8 +395,13 @@ test_refusals(void **state)
 		put(fd, activate);
 		engine_reply(p, engine_asked(p).id, (enum refusal)r);
 		o = answer(fd);
-		assert_true(json_string_length(json_object_get(o, "error")) > 10);
+		snprintf(text, sizeof(text), "%s; %s",
+			json_string_value(json_object_get(o, "error")),
+			json_string_value(json_object_get(o, "hint")));
 		assert_true(json_string_length(json_object_get(o, "hint")) > 10);
+		assert_non_null(words[r].says);
+		if (!strstr(text, words[r].says) || strstr(text, words[r].not ))
+			fail_msg("refusal %d: %s", r, text);
 		json_decref(o);
 	}
 	close(fd);

@@ -366,6 +366,98 @@ test_hopeless_command_ends(void **state)
 	}
 }
 
+/* Which of the two nodes a refusal is about, as seen from where the operator sits. */
+static void
+test_refusals_name_the_right_side(void **state)
+{
+	enum { HERE, THERE, BOTH };
+	static const struct {
+		enum command cmd; /* ACTIVATE on an inactive, DEACTIVATE on an active node */
+		int unable, worse;
+		enum sync_state here, there;
+		enum refusal refusal;
+	} table[] = {
+		{CMD_ACTIVATE, BOTH, BOTH, SYNC_SYNCED, SYNC_SYNCED, REFUSE_NONE},
+		{CMD_ACTIVATE, HERE, BOTH, SYNC_SYNCED, SYNC_SYNCED, REFUSE_NOT_ABLE},
+		{CMD_ACTIVATE, THERE, BOTH, SYNC_SYNCED, SYNC_SYNCED, REFUSE_NONE},
+		{CMD_ACTIVATE, BOTH, HERE, SYNC_SYNCED, SYNC_SYNCED, REFUSE_WORSE},
+		{CMD_ACTIVATE, BOTH, THERE, SYNC_SYNCED, SYNC_SYNCED, REFUSE_NONE},
+		{CMD_ACTIVATE, BOTH, BOTH, SYNC_SYNCING, SYNC_SYNCED, REFUSE_NOT_SYNCED},
+		{CMD_ACTIVATE, BOTH, BOTH, SYNC_LOST, SYNC_SYNCED, REFUSE_SYNC_LOST},
+		{CMD_ACTIVATE, BOTH, BOTH, SYNC_SYNCED, SYNC_LOST, REFUSE_NONE},
+		{CMD_DEACTIVATE, BOTH, BOTH, SYNC_SYNCED, SYNC_SYNCED, REFUSE_NONE},
+		{CMD_DEACTIVATE, THERE, BOTH, SYNC_SYNCED, SYNC_SYNCED, REFUSE_PEER_NOT_ABLE},
+		{CMD_DEACTIVATE, HERE, BOTH, SYNC_SYNCED, SYNC_SYNCED, REFUSE_NONE},
+		{CMD_DEACTIVATE, BOTH, THERE, SYNC_SYNCED, SYNC_SYNCED, REFUSE_PEER_WORSE},
+		{CMD_DEACTIVATE, BOTH, HERE, SYNC_SYNCED, SYNC_SYNCED, REFUSE_NONE},
+		{CMD_DEACTIVATE, BOTH, BOTH, SYNC_SYNCED, SYNC_SYNCING, REFUSE_PEER_NOT_SYNCED},
+		{CMD_DEACTIVATE, BOTH, BOTH, SYNC_SYNCED, SYNC_LOST, REFUSE_SYNC_LOST},
+		{CMD_DEACTIVATE, BOTH, BOTH, SYNC_LOST, SYNC_SYNCED, REFUSE_NONE},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct claim peer = {.valid = true,
+			.able = table[i].unable != THERE,
+			.sync_state = (uint8_t)table[i].there};
+		struct elect_in in = {.now = ms(1000),
+			.enabled = true,
+			.peer_state = PEER_ALIVE,
+			.peer = &peer,
+			.sync = table[i].here,
+			.sync_in_use = true,
+			.facts = {.able = table[i].unable != HERE}};
+		struct elect e;
+
+		memset(&in.facts.terms, 100, sizeof(in.facts.terms));
+		memset(&peer.terms, 100, sizeof(peer.terms));
+		if (table[i].worse == HERE)
+			in.facts.terms.value[QUALITY_IFACES] = in.facts.terms.carrier = 50;
+		if (table[i].worse == THERE)
+			peer.terms.value[QUALITY_IFACES] = peer.terms.carrier = 50;
+		elect_init(&e, in.now);
+		e.role = table[i].cmd == CMD_ACTIVATE ? ROLE_INACTIVE : ROLE_ACTIVE;
+		elect_command(&e, &in, table[i].cmd, 7, false);
+		if (e.n_replies != (table[i].refusal != REFUSE_NONE) ||
+			(e.n_replies && e.replies[0].refusal != table[i].refusal))
+			fail_msg("row %zu: %s", i,
+				e.n_replies ? refusal_text(e.replies[0].refusal) : "goes on");
+	}
+}
+
+/* An active node that says no speaks of its peer: that is this node. */
+static void
+test_refusals_of_the_peer(void **state)
+{
+	static const enum refusal table[][2] = {{REFUSE_PEER_NOT_ABLE, REFUSE_NOT_ABLE},
+		{REFUSE_PEER_WORSE, REFUSE_WORSE}, {REFUSE_NONE, REFUSE_TIMEOUT}};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct claim peer = {.valid = true,
+			.able = true,
+			.role = ROLE_ACTIVE,
+			.term = 4,
+			.refused = 6,
+			.refusal = (uint8_t)table[i][0]};
+		struct elect_in in = {.now = ms(1000),
+			.enabled = true,
+			.peer_state = PEER_ALIVE,
+			.peer = &peer,
+			.facts = {.able = true}};
+		struct elect e;
+
+		elect_init(&e, in.now);
+		e.role = ROLE_WANTING;
+		e.want = 6;
+		e.commanded = true;
+		e.command = CMD_ACTIVATE;
+		e.command_id = 7;
+		e.command_until = ms(4000);
+		assert_true(elect_wanting(&e, &in));
+		assert_int_equal(e.n_replies, 1);
+		assert_int_equal(e.replies[0].refusal, table[i][1]);
+	}
+}
+
 int
 main(void)
 {
@@ -380,6 +472,8 @@ main(void)
 		cmocka_unit_test(test_lease),
 		cmocka_unit_test(test_moves),
 		cmocka_unit_test(test_announce_needs_active),
+		cmocka_unit_test(test_refusals_name_the_right_side),
+		cmocka_unit_test(test_refusals_of_the_peer),
 		cmocka_unit_test(test_hopeless_command_ends),
 	};
 

@@ -82,6 +82,27 @@ test_flapping_is_counted(void **state)
 	assert_int_equal(eventlog_get(l, 0)->id, NOTE_LINK_DOWN);
 }
 
+/* What goes on for long costs a line a minute, and nothing else gets lost between; its end ends it.
+ */
+static void
+test_what_goes_on(void **state)
+{
+	struct eventlog *l = *state;
+	uint64_t before;
+
+	for (int i = 0; i < 600; i++)
+		say(l, NOTE_OVERSLEPT, i, S(i));
+	eventlog_tick(l, S(600));
+	assert_int_equal(l->page->head, EVENTLOG_BURST + 10);
+	assert_int_equal(eventlog_get(l, 0)->repeated, 60);
+	assert_int_equal(eventlog_get(l, 9)->repeated, 60 - EVENTLOG_BURST);
+	before = l->page->head;
+	eventlog_tick(l, S(660)); /* a quiet minute */
+	say(l, NOTE_OVERSLEPT, 7, S(661));
+	assert_int_equal(l->page->head, before + 1);
+	assert_int_equal(eventlog_get(l, 0)->repeated, 0);
+}
+
 static void
 test_many_kinds_at_once(void **state)
 {
@@ -165,6 +186,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_newest_last, begin, end),
 		cmocka_unit_test_setup_teardown(test_flapping_is_counted, begin, end),
+		cmocka_unit_test_setup_teardown(test_what_goes_on, begin, end),
 		cmocka_unit_test_setup_teardown(test_many_kinds_at_once, begin, end),
 		cmocka_unit_test(test_survives_a_restart),
 		cmocka_unit_test_setup_teardown(test_own_events, begin, end),

@@ -26,9 +26,9 @@ static const struct {
 } samples[] = {{"role", ROLE_INACTIVE}, {"why", WHY_PEER_DEAD}, {"step", RANK_QUALITY},
 	{"refusal", REFUSE_PEER_NOT_ABLE}, {"nodetype", NODE_SLAVE}, {"term", 5}, {"ms", 52},
 	{"count", 3}, {"number", 99}, {"quality", 75}, {"health", 40}, {"pid", 4711}, {"port", 1},
-	{"monitor", 0}, {"mac", 0x02c100070001}, {"yesno", 0}, {"hex", 0xc157}, {"signal", SIGSEGV},
-	{"process", PROC_ENGINE}, {"errno", ENOMEM}, {"part", HEALTH_FANS},
-	{"qterm", QUALITY_DISKS}, {"version", 0}, {"text", 0}};
+	{"index", 9}, {"device", 1}, {"monitor", 0}, {"mac", 0x02c100070001}, {"yesno", 0},
+	{"hex", 0xc157}, {"signal", SIGSEGV}, {"process", PROC_ENGINE}, {"errno", ENOMEM},
+	{"part", HEALTH_FANS}, {"qterm", QUALITY_DISKS}, {"version", 0}, {"text", 0}};
 
 static const char *const texts[NOTE_TEXTS] = {"first", "second", "third", "fourth"};
 
@@ -39,7 +39,10 @@ sample_with(void)
 {
 	conf.n_ports = 2;
 	conf.n_monitors = 1;
+	strcpy(conf.ports[0].name, "wan");
+	conf.ports[0].index = 9;
 	strcpy(conf.ports[1].name, "lan");
+	strcpy(conf.ports[1].dev, "eth1");
 	strcpy(conf.monitors[0].name, "gateway");
 	return (struct note_with){.conf = &conf, .texts = texts};
 }
@@ -213,6 +216,22 @@ test_unknown_values_do_no_harm(void **state)
 		}
 }
 
+/* An interface is called by its name, or, when none of ours has the number, by that. */
+static void
+test_names_of_interfaces(void **state)
+{
+	struct note_with with = sample_with();
+	struct note n = {.id = NOTE_WIRING, .arg = {1, 0x020000000001, 9}};
+	char line[NOTE_LINE_MAX];
+
+	note_fmt(&n, &with, line, sizeof(line));
+	assert_non_null(
+		strstr(line, "interface lan hears what the peer sends on its interface wan"));
+	n.arg[2] = 77;
+	note_fmt(&n, &with, line, sizeof(line));
+	assert_non_null(strstr(line, "on its interface 77 "));
+}
+
 static void
 test_key_leaves_measures_out(void **state)
 {
@@ -241,6 +260,7 @@ main(void)
 		cmocka_unit_test(test_numbers_and_names),
 		cmocka_unit_test(test_golden_lines),
 		cmocka_unit_test(test_unknown_values_do_no_harm),
+		cmocka_unit_test(test_names_of_interfaces),
 		cmocka_unit_test(test_key_leaves_measures_out),
 	};
 

@@ -56,16 +56,11 @@ is_whole_family(const struct ip_range *r)
 static bool
 touches(const struct ip_range *a, const struct ip_range *b)
 {
-	struct ip_addr next = a->hi;
-	unsigned i = ip_bytes(next.family);
+	struct ip_addr next = ip_next(&a->hi);
 
 	if (a->lo.family != b->lo.family)
 		return false;
-	if (ip_cmp(&b->lo, &a->hi) <= 0)
-		return true;
-	while (i-- > 0 && ++next.b[i] == 0)
-		;
-	return ip_equal(&next, &b->lo);
+	return ip_cmp(&b->lo, &a->hi) <= 0 || ip_equal(&next, &b->lo);
 }
 
 static int

@@ -163,6 +163,44 @@ check_sat(const struct rule_check *k)
 		check_sender(k);
 }
 
+/* Every address of the set is a shared one of ours. */
+static bool
+all_shared(const struct check *c, const struct addr_set *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct ip_addr a = s->r[i].lo;
+
+		for (;; a = ip_next(&a)) { /* ends with the first that we do not hold */
+			const struct check_held *held = check_held_find(c, &a);
+
+			if (!held || held->private)
+				return false;
+			if (ip_equal(&a, &s->r[i].hi))
+				break;
+		}
+	}
+	return s->n > 0 && !s->any4 && !s->any6;
+}
+
+/*
+ * Interfaces that keep the rule from ever matching. What is addressed to the firewall does not
+ * leave by an interface, whatever the rule wants to make of it then.
+ */
+static void
+check_never(const struct rule_check *k)
+{
+	const struct conf_iface *f = k->r->dst_iface.iface;
+
+	if (k->r->src_iface.kind == IFACE_CORE)
+		check_warn(k->c, k->o, "SourceInterface", 0,
+			"the rule never matches: what the firewall itself sends needs no rule");
+	if (k->r->dst_iface.kind == IFACE_ONE && all_shared(k->c, &k->r->dst))
+		check_warn(k->c, k->o, "DestinationInterface", 0,
+			"the rule never matches: DestinationNetwork is the firewall's own, and "
+			"what is sent to that does not leave by %s: set DestinationInterface=core",
+			f->name);
+}
+
 /* Properties that say nothing under this action are a misunderstanding. */
 static void
 check_unused(const struct rule_check *k)
@@ -237,6 +275,7 @@ check_rules(struct check *c)
 			check_nat(&k);
 		if (r->action == RULE_SAT)
 			check_sat(&k);
+		check_never(&k);
 		c->m->n_rules++;
 	}
 }

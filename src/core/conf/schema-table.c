@@ -378,9 +378,11 @@ static const struct schema_prop props_rule[] = {
 		.required = true,
 		.help = "Allow; Drop silently; Reject with an answer; NAT: allow and translate the "
 			"source; SAT: allow and translate the destination."},
-	RULE_IFACE("SourceInterface", "Where the packet comes from; core is the firewall itself."),
+	RULE_IFACE("SourceInterface", "Where the packet comes from; any is every interface."),
 	NETWORKS("SourceNetwork", "Whom it comes from."),
-	RULE_IFACE("DestinationInterface", "Where it leaves; core is the firewall itself."),
+	RULE_IFACE("DestinationInterface",
+		"Where it leaves; core is the firewall itself: for all that is sent to its own "
+		"addresses, and so for SAT of a shared address; any is both."),
 	NETWORKS("DestinationNetwork", "Whom it goes to, before any translation."),
 	{.name = "Service",
 		.kind = KIND_REF,

@@ -42,6 +42,8 @@ would_return(const struct elect *e, const struct elect_in *in, bool to_peer)
 static enum refusal
 check_switch(const struct elect *e, const struct elect_in *in, bool to_peer, bool force)
 {
+	enum sync_state sync;
+
 	if (in->peer_state != PEER_ALIVE || !in->peer)
 		return REFUSE_PEER_NOT_ALIVE;
 	if (to_peer ? !in->peer->able : !in->facts.able)
@@ -49,10 +51,13 @@ check_switch(const struct elect *e, const struct elect_in *in, bool to_peer, boo
 	if (force)
 		return REFUSE_NONE;
 	if (would_return(e, in, to_peer))
-		return REFUSE_PEER_WORSE;
-	if (in->sync_in_use && (to_peer ? in->peer->sync_state != SYNC_SYNCED : !in->sync_complete))
-		return REFUSE_NOT_SYNCED;
-	return REFUSE_NONE;
+		return to_peer ? REFUSE_PEER_WORSE : REFUSE_WORSE;
+	sync = to_peer ? in->peer->sync_state : in->sync;
+	if (!in->sync_in_use || sync == SYNC_SYNCED)
+		return REFUSE_NONE;
+	if (sync == SYNC_LOST)
+		return REFUSE_SYNC_LOST;
+	return to_peer ? REFUSE_PEER_NOT_SYNCED : REFUSE_NOT_SYNCED;
 }
 
 static void

@@ -37,7 +37,7 @@ struct elect_in {
 	struct claim facts; /* of this node: type, able, quality, settled, prefer, flows, … */
 	struct instant last_unicast; /* seen by the draining gate */
 	uint64_t flushed_term;
-	bool sync_complete; /* this node's flow table is a copy of the peer's */
+	enum sync_state sync; /* SYNC_SYNCED: this node's flow table is a copy of the peer's */
 	bool sync_in_use;
 	bool tie_break; /* rank calls the two equal (same NodeType): this node goes on */
 	int64_t initial_silence_ns, detection_ns;

@@ -104,7 +104,7 @@ better_for_good(struct elect *e, const struct elect_in *in, int r, enum rank_ste
 	bool better = r > 0 && step <= RANK_PREFERENCE, plainly, long_ago;
 
 	if (step == RANK_PREFERENCE &&
-		(!in->facts.settled || (in->sync_in_use && !in->sync_complete)))
+		(!in->facts.settled || (in->sync_in_use && in->sync != SYNC_SYNCED)))
 		better = false;
 	if (step >= RANK_QUALITY && elect_on_hold(e, in))
 		better = false;
@@ -180,6 +180,17 @@ elect_inactive(struct elect *e, const struct elect_in *in)
 	return false;
 }
 
+/* The peer said no: what is its peer to it is this node. */
+static enum refusal
+seen_from_here(enum refusal r)
+{
+	if (r == REFUSE_PEER_NOT_ABLE)
+		return REFUSE_NOT_ABLE;
+	if (r == REFUSE_PEER_WORSE)
+		return REFUSE_WORSE;
+	return r == REFUSE_NONE ? REFUSE_TIMEOUT : r;
+}
+
 static bool
 give_up(struct elect *e, const struct elect_in *in, enum refusal refusal)
 {
@@ -211,7 +222,7 @@ elect_wanting(struct elect *e, const struct elect_in *in)
 		return become(e, in, ROLE_ACTIVE, e->want_why, e->want_step);
 	}
 	if (peer->refused == e->want)
-		return give_up(e, in, peer->refusal ? peer->refusal : REFUSE_TIMEOUT);
+		return give_up(e, in, seen_from_here(peer->refusal));
 	if (!in->facts.able || e->stopping)
 		return give_up(e, in, REFUSE_NOT_ABLE);
 	if (peer->grant != e->want && (peer->term >= e->want || (e->want_why == WHY_SETTLED &&

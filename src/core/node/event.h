@@ -91,14 +91,17 @@ enum refusal {
 	REFUSE_NONE,
 	REFUSE_PEER_NOT_ALIVE,
 	REFUSE_PEER_NOT_ABLE,
-	REFUSE_PEER_WORSE,     /* rank would bring it straight back */
+	REFUSE_PEER_WORSE,     /* rank would bring the role straight back from the peer */
 	REFUSE_NOT_ABLE,       /* this node */
 	REFUSE_ALREADY_FORCED, /* the peer is forced */
-	REFUSE_NOT_SYNCED,     /* the peer's flow table is incomplete */
+	REFUSE_NOT_SYNCED,     /* this node's flow table is incomplete */
 	REFUSE_TIMEOUT,
 	REFUSE_BUSY, /* another command is under way */
 	REFUSE_NOT_ENABLED,
-	REFUSE_NOT_ACTIVE, /* this node: CMD_ANNOUNCE */
+	REFUSE_NOT_ACTIVE,      /* this node: CMD_ANNOUNCE */
+	REFUSE_WORSE,           /* rank would bring the role straight back from this node */
+	REFUSE_PEER_NOT_SYNCED, /* the peer's flow table is incomplete, and is being filled */
+	REFUSE_SYNC_LOST,       /* nothing fills it */
 	_REFUSE_MAX,
 };
 

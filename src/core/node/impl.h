@@ -13,11 +13,19 @@
 #define HELLO_INTERVALS 5                 /* between two hellos while nobody answers */
 #define HELLO_PAUSE_MS  30                /* longest between two answers to hellos on a wire */
 #define SLOW_DIVISOR    10                /* ports beyond FULL_RATE_PATHS: every tenth heartbeat */
-#define NOTE_REPEAT_NS  (60 * NS_PER_S)   /* the same complaint at most this often */
+#define ALARM_OVER_NS   (60 * NS_PER_S)   /* a complaint after so long a pause is a new one */
+#define ALARM_AGAIN_NS  (3600 * NS_PER_S) /* one that goes on is told again */
 #define ANNOUNCE_STEPS  6
 
 /* Events about frames: TW1401 and those behind it, in the order of the catalogue. */
 #define NOTE_FRAMES (NOTE_CLUSTER_DIFFERS - NOTE_VERSION_DIFFERS + 1)
+
+/* One kind of frames that had to be refused on a port. */
+struct frame_alarm {
+	struct instant seen, told; /* the last one; the last event of it. 0 = never */
+	uint64_t mac;              /* of its sender */
+	uint32_t number;           /* what the event says of it beside */
+};
 
 struct node_port {
 	bool present, carrier, ready;
@@ -29,7 +37,7 @@ struct node_port {
 	bool one_way;                 /* for long: heartbeats do not pass in both directions */
 	struct instant bad_since;     /* … not in both since then, 0 = they do */
 	struct instant heard;         /* last heartbeat of the twin, 0 = never */
-	struct instant alarmed[NOTE_FRAMES]; /* last complaint of each kind about frames here */
+	struct frame_alarm alarms[NOTE_FRAMES];
 	uint64_t n_heard, n_sent;
 	uint64_t heard_session, heard_challenge; /* of the newest hello here: what ours echoes */
 	bool hello_due;

@@ -93,7 +93,7 @@ node_facts(const struct node *n, struct instant now)
 			n->elect.role == ROLE_ACTIVE && instant_reached(now, n->gate.open_until),
 		.last_unicast = n->gate.last_unicast,
 		.flushed_term = n->sync.flushed_term,
-		.sync_complete = n->sync.state == SYNC_SYNCED,
+		.sync = n->sync.state,
 		.sync_in_use = n->sync_reported,
 		.tie_break = n->session.me < n->session.peer,
 		.initial_silence_ns = node_initial_silence_ns(n),
@@ -169,7 +169,7 @@ set_link(struct node *n, const struct event *ev, struct actions *out)
 		!ev->link.present  ? NOTE_LINK_MISSING
 		: ev->link.carrier ? NOTE_LINK_UP
 				   : NOTE_LINK_DOWN,
-		ev->now, ev->link.port, 0, 0, 0);
+		ev->now, ev->link.port, ev->link.port, 0, 0);
 	p->present = ev->link.present;
 	p->carrier = ev->link.carrier;
 	p->carrier_since = ev->now;

@@ -3,17 +3,21 @@
 #include <string.h>
 #include "core/node/impl.h"
 
-/* Complains about frames on a port, of each kind at most once in NOTE_REPEAT_NS. */
+/* Frames of this kind come in here: told when that begins, and again if it goes on for long. */
 static void
-complain(struct node *n, const struct event *ev, enum note_id id, const int64_t *args,
-	unsigned n_args, struct actions *out)
+complain(struct node *n, const struct event *ev, enum note_id id, uint32_t number,
+	struct actions *out)
 {
-	struct instant *last = &n->ports[ev->frame.port].alarmed[id - NOTE_VERSION_DIFFERS];
+	struct frame_alarm *a = &n->ports[ev->frame.port].alarms[id - NOTE_VERSION_DIFFERS];
+	bool begins = !a->seen.ns || instant_sub(ev->now, a->seen) >= ALARM_OVER_NS;
 
-	if (last->ns && instant_sub(ev->now, *last) < NOTE_REPEAT_NS)
+	a->seen = ev->now;
+	a->mac = ev->frame.source;
+	a->number = number;
+	if (!begins && instant_sub(ev->now, a->told) < ALARM_AGAIN_NS)
 		return;
-	*last = ev->now;
-	node_note_args(out, id, ev->now, args, n_args);
+	a->told = ev->now;
+	node_note(out, id, ev->now, ev->frame.port, (int64_t)a->mac, number, n->conf.cluster_id);
 }
 
 static void
@@ -21,20 +25,18 @@ refuse(struct node *n, enum frame_reject r, const struct frame_header *h, const 
 	struct actions *out)
 {
 	const struct ha_port *c = &n->conf.ports[ev->frame.port];
-	int64_t port = ev->frame.port, mac = (int64_t)ev->frame.source;
 	bool alive = n->peer.state == PEER_ALIVE;
 
 	n->refused.count[r]++;
 	switch (r) {
 	case REJECT_VERSION:
-		complain(n, ev, NOTE_VERSION_DIFFERS, (int64_t[]){port, h->version, mac}, 3, out);
+		complain(n, ev, NOTE_VERSION_DIFFERS, h->version, out);
 		break;
 	case REJECT_KEY:
-		complain(n, ev, alive ? NOTE_FOREIGN_CLUSTER : NOTE_KEY_DIFFERS,
-			(int64_t[]){port, mac}, 2, out);
+		complain(n, ev, alive ? NOTE_FOREIGN_CLUSTER : NOTE_KEY_DIFFERS, 0, out);
 		break;
 	case REJECT_WIRING:
-		complain(n, ev, NOTE_WIRING, (int64_t[]){port, h->index, mac}, 3, out);
+		complain(n, ev, NOTE_WIRING, h->index, out);
 		break;
 	case REJECT_SESSION:
 		/* the peer does not know that this process is new, or the reverse */
@@ -43,17 +45,16 @@ refuse(struct node *n, enum frame_reject r, const struct frame_header *h, const 
 	case REJECT_CLUSTER:
 		/* on a shared network that is no fault; on the sync interface it may be the peer */
 		if (c->sync && !alive)
-			complain(n, ev, NOTE_CLUSTER_DIFFERS,
-				(int64_t[]){port, h->cluster, n->conf.cluster_id, mac}, 4, out);
+			complain(n, ev, NOTE_CLUSTER_DIFFERS, h->cluster, out);
 		break;
 	case REJECT_SEAL:
 		if (!n->peer.sent.ns)
 			break; /* sealed for the process that was here before: the peer learns of
 				  this one */
-		complain(n, ev, NOTE_FORGED, (int64_t[]){port, mac}, 2, out);
+		complain(n, ev, NOTE_FORGED, 0, out);
 		break;
 	case REJECT_OWN:
-		complain(n, ev, NOTE_LOOP, (int64_t[]){port, mac}, 2, out);
+		complain(n, ev, NOTE_LOOP, 0, out);
 		break;
 	case FRAME_OK:
 	case REJECT_TRUNCATED:

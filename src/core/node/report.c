@@ -3,6 +3,8 @@
 #include <string.h>
 #include "core/node/impl.h"
 
+#define FRAME_SHOWN_NS (5 * NS_PER_S) /* without another such frame the alarm ends */
+
 static enum gate_position
 position(const struct node *n, struct instant now)
 {
@@ -34,6 +36,29 @@ report_port(const struct node *n, unsigned i, struct instant now, struct port_st
 	s->heartbeats_heard = p->n_heard;
 	s->heartbeats_sent = p->n_sent;
 	s->rtt_us = p->rtt_us;
+}
+
+/* A peer that is alive again has the right key and ClusterID, whatever was heard before. */
+static void
+report_alarms(const struct node *n, struct instant now, struct node_status *out)
+{
+	for (unsigned k = 0; k < NOTE_FRAMES; k++) {
+		enum note_id id = (enum note_id)(NOTE_VERSION_DIFFERS + k);
+
+		if (n->peer.state == PEER_ALIVE &&
+			(id == NOTE_KEY_DIFFERS || id == NOTE_CLUSTER_DIFFERS))
+			continue;
+		for (unsigned i = 0; i < n->conf.n_ports; i++) {
+			const struct frame_alarm *a = &n->ports[i].alarms[k];
+
+			if (!a->seen.ns || instant_sub(now, a->seen) >= FRAME_SHOWN_NS ||
+				out->n_alarms == FRAME_ALARMS_MAX)
+				continue;
+			out->alarms[out->n_alarms++] = (struct note){.id = id,
+				.at = a->seen,
+				.arg = {i, (int64_t)a->mac, a->number, n->conf.cluster_id}};
+		}
+	}
 }
 
 void
@@ -75,6 +100,7 @@ node_status(const struct node *n, struct instant now, struct node_status *out)
 	out->worst_oversleep_ns = n->detect.worst_ns;
 	out->takeovers = n->takeovers;
 	out->refused = n->refused;
+	report_alarms(n, now, out);
 	memcpy(out->changes, n->changes, sizeof(out->changes));
 	out->n_changes = n->n_changes;
 	out->n_ports = n->conf.n_ports;

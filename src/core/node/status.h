@@ -24,6 +24,8 @@ struct port_status {
 	uint32_t rtt_us; /* smoothed, 0 = unknown */
 };
 
+#define FRAME_ALARMS_MAX 16
+
 /* Frames refused, by reason; names in hb/frame.h. */
 struct refused_counts {
 	uint64_t count[16];
@@ -63,6 +65,9 @@ struct node_status {
 	uint64_t sent, heard, overslept, takeovers;
 	int64_t worst_oversleep_ns;
 	struct refused_counts refused;
+	/* Refused of late, and somebody must do something; equal kinds are neighbours. */
+	struct note alarms[FRAME_ALARMS_MAX];
+	uint8_t n_alarms;
 	struct role_change changes[8]; /* [0] the newest */
 	uint8_t n_changes;
 	uint16_t n_ports;

@@ -12,25 +12,32 @@ refusal_text(enum refusal r)
 	case REFUSE_PEER_NOT_ALIVE:
 		return "the other node is not alive";
 	case REFUSE_PEER_NOT_ABLE:
-		return "the other node is not able to be active (no weighted interface up, or no "
-		       "configuration)";
+		return "the other node is not able to be active";
 	case REFUSE_PEER_WORSE:
-		return "the election would bring the role straight back (see ha quality)";
+		return "the other node's quality is lower or it is preferred less, so the election "
+		       "would bring the role straight back";
 	case REFUSE_NOT_ABLE:
-		return "this node is not able to be active (no weighted interface up)";
+		return "this node is not able to be active";
 	case REFUSE_ALREADY_FORCED:
-		return "the other node is forced active: end that first with ha -force none there";
+		return "the other node is forced active";
 	case REFUSE_NOT_SYNCED:
-		return "the other node does not have all connections yet (see HA state sync)";
+		return "this node does not have all connections yet";
 	case REFUSE_TIMEOUT:
-		return "the other node did not answer in time";
+		return "the other node did not agree in time";
 	case REFUSE_BUSY:
-		return "another switch is under way";
+		return "another change of role is under way";
 	case REFUSE_NOT_ENABLED:
 		return "high availability is not enabled";
 	case REFUSE_NOT_ACTIVE:
-		return "this node is not active: only the active node announces the shared "
-		       "addresses";
+		return "this node is not active";
+	case REFUSE_WORSE:
+		return "this node's quality is lower or it is preferred less, so the election "
+		       "would bring the role straight back";
+	case REFUSE_PEER_NOT_SYNCED:
+		return "the other node does not have all connections yet";
+	case REFUSE_SYNC_LOST:
+		return "state sync is lost: connections are not copied, and a switch would break "
+		       "them";
 	case _REFUSE_MAX:
 		break;
 	}

@@ -79,6 +79,26 @@ port_name(const struct note_with *with, int64_t port)
 	return conf && port >= 0 && port < conf->n_ports ? conf->ports[port].name : "?";
 }
 
+/* By the number that it has in frames; NULL: no interface of ours has it. */
+static const char *
+index_name(const struct note_with *with, int64_t index)
+{
+	const struct ha_conf *conf = with ? with->conf : NULL;
+
+	for (uint16_t i = 0; conf && i < conf->n_ports; i++)
+		if (conf->ports[i].index == index)
+			return conf->ports[i].name;
+	return NULL;
+}
+
+static const char *
+device_name(const struct note_with *with, int64_t port)
+{
+	const struct ha_conf *conf = with ? with->conf : NULL;
+
+	return conf && port >= 0 && port < conf->n_ports ? conf->ports[port].dev : "?";
+}
+
 static const char *
 monitor_name(const struct note_with *with, int64_t i)
 {
@@ -107,6 +127,10 @@ arg_word(const struct note_arg *a, int64_t v, const struct note_with *with)
 		return refusal_text((enum refusal)v);
 	if (is_kind(a, "port"))
 		return port_name(with, v);
+	if (is_kind(a, "index"))
+		return index_name(with, v);
+	if (is_kind(a, "device"))
+		return device_name(with, v);
 	if (is_kind(a, "monitor"))
 		return monitor_name(with, v);
 	if (is_kind(a, "process"))

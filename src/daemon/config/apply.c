@@ -60,7 +60,7 @@ report_has(const struct netapply_report *rep, const struct netapply_problem *p)
 	return false;
 }
 
-/* Says what is in `now` and was not in `before`. */
+/* Says what is in `now` and was not in `before`; a missing NIC is an event of the engine. */
 static void
 report_log(struct config *c, enum note_id id, const struct netapply_report *now,
 	const struct netapply_report *before)
@@ -70,7 +70,7 @@ report_log(struct config *c, enum note_id id, const struct netapply_report *now,
 		char text[NOTE_LINE_MAX];
 
 		snprintf(text, sizeof(text), "%s%s%s", p->iface, p->iface[0] ? ": " : "", p->text);
-		if (!report_has(before, p))
+		if (!p->missing && !report_has(before, p))
 			eventlog_add(&c->log, id, ARG(text));
 	}
 }

@@ -6,7 +6,7 @@
 #include "core/quality/quality.h"
 #include "daemon/config/commands.h"
 
-#define ALARM_TEXT 256
+#define ALARM_TEXT NOTE_LINE_MAX
 
 static const char *
 position_name(enum gate_position p)
@@ -178,6 +178,47 @@ port_alarms(const struct config *c, json_t *list, const struct node_status *s)
 	}
 }
 
+/* Frames that tell of a fault, in the words of their events: once for each kind. */
+static void
+frame_alarms(const struct config *c, json_t *list, const struct node_status *s)
+{
+	struct note_with with = {.conf = &c->rev.ha};
+
+	for (unsigned i = 0, next; i < s->n_alarms && i < FRAME_ALARMS_MAX; i = next) {
+		char text[ALARM_TEXT], also[ALARM_TEXT / 4] = "";
+		size_t len = 0;
+
+		note_fmt(&s->alarms[i], &with, text, sizeof(text));
+		for (next = i + 1; next < s->n_alarms && s->alarms[next].id == s->alarms[i].id;
+			next++) {
+			int64_t port = s->alarms[next].arg[0];
+
+			if (port < s->n_ports && len < sizeof(also))
+				len += (size_t)snprintf(also + len, sizeof(also) - len, "%s%s",
+					len ? ", " : "; also on ", s->ports[port].name);
+		}
+		alarm_add(list, "%s%s", text, also);
+	}
+}
+
+static void
+stranger_alarms(const struct config *c, json_t *list, struct instant now)
+{
+	for (unsigned i = 0; i < SYNC_IFACES_MAX; i++) {
+		const struct stranger_wire *w = &c->strangers.wires[i];
+		const char *const texts[NOTE_TEXTS] = {w->iface};
+		struct note_with with = {.texts = texts};
+		struct note n = {.id = NOTE_ETHERTYPE_DIFFERS,
+			.arg = {0, w->ethertype, c->rev.ha.ethertype}};
+		char text[ALARM_TEXT];
+
+		if (!stranger_shown(w, now))
+			continue;
+		note_fmt(&n, &with, text, sizeof(text));
+		alarm_add(list, "%s", text);
+	}
+}
+
 /* What an administrator must not overlook. */
 static json_t *
 show_alarms(const struct config *c, const struct node_status *s, struct instant now)
@@ -211,12 +252,9 @@ show_alarms(const struct config *c, const struct node_status *s, struct instant 
 	if (p->valid && p->type == s->type)
 		alarm_add(list, "both nodes have NodeType %s",
 			s->type == NODE_MASTER ? "Master" : "Slave");
-	for (unsigned i = 0; i < SYNC_IFACES_MAX; i++) {
-		const struct stranger_wire *w = &c->strangers.wires[i];
-
-		if (s->peer != PEER_ALIVE && stranger_shown(w, now))
-			alarm_add(list, STRANGER_TEXT, w->iface, w->ethertype, c->rev.ha.ethertype);
-	}
+	frame_alarms(c, list, s);
+	if (s->peer != PEER_ALIVE)
+		stranger_alarms(c, list, now);
 	if (s->role != ROLE_ACTIVE && pages_sync_status(c, &y) && y.table_full)
 		alarm_add(list, "the connection table is full: not all connections of the active "
 				"node are held here; raise sysctl net.netfilter.nf_conntrack_max");

@@ -17,7 +17,8 @@ struct rule_count {
 struct rule_counts {
 	struct rule_count *by_name; /* sorted: 10 000 counters are looked up */
 	size_t n;
-	json_t *other; /* drop reasons, management */
+	json_t *other;   /* drop reasons, management */
+	json_t *no_rule; /* what no rule matched; NULL: not known */
 };
 
 static int
@@ -48,6 +49,9 @@ rules_counter(void *ctx, const char *name, const char *comment, uint64_t packets
 	struct rule_counts *rc = ctx;
 	struct rule_count *count;
 
+	if (strcmp(name, "drop/no-rule") == 0)
+		rc->no_rule = json_pack(
+			"{s:I, s:I}", "packets", (json_int_t)packets, "bytes", (json_int_t)bytes);
 	if (strncmp(name, "rule/", 5) != 0) {
 		json_array_append_new(
 			rc->other, json_pack("{s:s, s:I, s:I}", "name", name, "packets",
@@ -108,7 +112,10 @@ cmd_rules(struct config *c, const struct control_request *rq, struct answer *out
 		answer_fail(out, ANSWER_REFUSED, 0, "IPRule %.64s: no such rule", rq->args[0]);
 	} else {
 		out->data = json_pack("{s:O, s:O}", "rules", list, "other", rc.other);
+		if (rq->n_args == 0 && rc.no_rule)
+			json_object_set(out->data, "no_rule", rc.no_rule);
 	}
+	json_decref(rc.no_rule);
 	json_decref(list);
 	json_decref(rc.other);
 	arena_free(&a);

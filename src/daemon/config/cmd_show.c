@@ -60,6 +60,17 @@ help_command(const struct ctl_command *cmd, struct answer *out)
 		json_pack("{s:s, s:s, s:s}", "name", cmd->name, "usage", cmd->usage, "text", text);
 }
 
+/* What a value may be beside, or instead of, its kind. */
+static json_t *
+help_words(const struct schema_prop *p)
+{
+	json_t *list = json_array();
+
+	for (const char *const *w = p->words; *w; w++)
+		json_array_append_new(list, json_string(*w));
+	return list;
+}
+
 static void
 help_type(const struct schema_type *t, struct answer *out)
 {
@@ -72,6 +83,8 @@ help_type(const struct schema_type *t, struct answer *out)
 
 		if (p->dflt)
 			json_object_set_new(o, "default", json_string(p->dflt));
+		if (p->words)
+			json_object_set_new(o, "words", help_words(p));
 		json_array_append_new(list, o);
 	}
 	out->data = json_pack("{s:s, s:s, s:b, s:o}", "type", t->name, "summary", t->help,

@@ -140,36 +140,28 @@ static const char *const done_text[] = {
 	[CMD_ANNOUNCE] = "The shared addresses are being announced",
 };
 
-/* Why the engine did not do it, and what to do. */
-static const struct {
-	const char *error, *hint;
-} refusals[_REFUSE_MAX] = {
-	[REFUSE_PEER_NOT_ALIVE] = {"the peer is not alive",
-		"nobody could forward in this node's place: look at the peer and at the sync "
-		"interface "
-		"(ha, log)"},
-	[REFUSE_PEER_NOT_ABLE] = {"the peer is not able to be active",
-		"it has no weighted interface up, or no configuration: run ha and log there"},
-	[REFUSE_PEER_WORSE] = {"the election would bring the role straight back",
-		"the other node's quality is lower, or it is preferred less: ha quality on both "
-		"nodes "
-		"shows the terms"},
-	[REFUSE_NOT_ABLE] = {"this node is not able to be active",
-		"no weighted interface is up, or it has no configuration in force: see ha quality "
-		"and "
-		"log"},
-	[REFUSE_ALREADY_FORCED] = {"one of the nodes is forced active",
-		"end that first, on the forced node: ha -force none"},
-	[REFUSE_NOT_SYNCED] = {"the flow tables are not synchronised yet",
-		"connections would be lost: wait until ha shows HA state sync: 100%"},
-	[REFUSE_TIMEOUT] = {"the peer did not agree in time",
-		"the roles stay as they are; see log on both nodes, then try again"},
-	[REFUSE_BUSY] = {"another change of role is under way", "try again in a second"},
-	[REFUSE_NOT_ENABLED] = {"high availability is not enabled",
-		"a single firewall is always active: set HighAvailability Enabled=Yes on both "
-		"nodes"},
-	[REFUSE_NOT_ACTIVE] = {"this node is not active",
-		"only the active node announces the shared addresses: run arp -notify there"},
+/* What to do when the engine did not do it; why is refusal_text(). */
+static const char *const refusal_hints[_REFUSE_MAX] = {
+	[REFUSE_PEER_NOT_ALIVE] =
+		"a switch needs both nodes: look at the other one and at the cables (ha, log)",
+	[REFUSE_PEER_NOT_ABLE] = "it has no weighted interface up, no configuration in force, or "
+				 "this node's NodeType: run ha and log there",
+	[REFUSE_PEER_WORSE] = "ha quality on both nodes shows what the other node lacks",
+	[REFUSE_NOT_ABLE] = "it has no weighted interface up, no configuration in force, or the "
+			    "other node's NodeType: see ha quality and log",
+	[REFUSE_ALREADY_FORCED] = "end that first, on that node: ha -force none",
+	[REFUSE_NOT_SYNCED] = "they would be lost: wait until ha shows HA state sync: 100%",
+	[REFUSE_TIMEOUT] = "the roles stay as they are; see log on both nodes, then try again",
+	[REFUSE_BUSY] = "try again in a second",
+	[REFUSE_NOT_ENABLED] = "a single firewall is always active: set HighAvailability "
+			       "Enabled=Yes on both nodes",
+	[REFUSE_NOT_ACTIVE] =
+		"only the active node announces the shared addresses: run arp -notify there",
+	[REFUSE_WORSE] = "ha quality on both nodes shows what this node lacks",
+	[REFUSE_PEER_NOT_SYNCED] = "they would be lost: wait until ha shows HA state sync: 100%",
+	[REFUSE_SYNC_LOST] = "waiting does not help: mend the sync link (cable, carrier of the "
+			     "sync interface, the service on the other node). When the role must "
+			     "move all the same, stop the service on the active node",
 };
 
 void
@@ -181,8 +173,8 @@ commands_finish(enum command cmd, enum refusal refusal, struct answer *out)
 		answer_text(out, "%s", done_text[cmd]);
 		return;
 	}
-	answer_fail(out, ANSWER_REFUSED, -1, "refused: %s", refusals[refusal].error);
-	answer_hint(out, "%s", refusals[refusal].hint);
+	answer_fail(out, ANSWER_REFUSED, -1, "refused: %s", refusal_text(refusal));
+	answer_hint(out, "%s", refusal_hints[refusal]);
 }
 
 json_t *

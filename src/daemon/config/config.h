@@ -142,9 +142,6 @@ void herald_close(struct config *c);
 void herald_fresh(struct config *c, const struct netapply_report *rep);
 
 #define SYNC_IFACES_MAX 2
-#define STRANGER_TEXT                                                                              \
-	"interface %s: peer speaks 0x%04x, this node 0x%04x: set HASyncProtocol alike on both "    \
-	"nodes"
 
 /* A sync interface that is listened to for frames of ours under another EtherType. */
 struct stranger_wire {

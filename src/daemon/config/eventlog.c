@@ -98,8 +98,11 @@ eventlog_tick(struct eventlog *l, struct instant now)
 
 		if (s->key == 0 || instant_sub(now, s->since) < EVENTLOG_SPAN_NS)
 			continue;
+		/* what goes on costs a line a minute until it has been quiet for one */
+		if (s->held == 0)
+			s->key = 0;
 		slot_tell(l, s);
-		s->key = 0;
+		s->since = now;
 	}
 }
 

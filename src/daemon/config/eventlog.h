@@ -6,9 +6,11 @@
 #pragma once
 #include "daemon/logpage.h"
 
-#define EVENTLOG_BURST   10 /* the same event with the same arguments (note_key()) … */
-#define EVENTLOG_SPAN_NS (60 * NS_PER_S) /* … within this time; the rest is counted */
-#define EVENTLOG_SLOTS   64              /* events that are watched at a time */
+#define EVENTLOG_BURST 10 /* the same event with the same arguments (note_key()) … */
+#define EVENTLOG_SPAN_NS                                                                           \
+	(60 * NS_PER_S)   /* … within this time; the rest is counted, until a                    \
+			     span is over with nothing to count */
+#define EVENTLOG_SLOTS 64 /* events that are watched at a time */
 
 /* One event with its arguments that was logged of late. */
 struct eventlog_slot {

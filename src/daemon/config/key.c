@@ -48,8 +48,9 @@ key_read(const char *state_dir, int fd, char *buf, size_t size, char *err, size_
 	}
 	if (st.st_mode & 077) {
 		snprintf(err, err_size,
-			"%s/" KEY_NAME ": others may read or write it (mode %04o): chmod 0600, and "
-			"consider a new key on both nodes",
+			"%s/" KEY_NAME ": others may read or write it (mode %04o): chmod 0600; if "
+			"somebody may have read it, make a new key on one node and copy it to the "
+			"other",
 			state_dir, (unsigned)st.st_mode & 07777);
 		return -EPERM;
 	}
@@ -87,8 +88,9 @@ key_load(const struct store *s, const char *state_dir, uint8_t key[CLUSTER_KEY_L
 			      len != CLUSTER_KEY_LEN)) {
 		snprintf(err, err_size,
 			"%s/" KEY_NAME
-			": does not hold 32 bytes in base64: copy it from the peer, or "
-			"remove it on both nodes to have a new one made",
+			": does not hold 32 bytes in base64: copy the other node's key here; if "
+			"that one has none either, remove this file, start, and copy the new key "
+			"there",
 			state_dir);
 		r = -EBADMSG;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads the rings of events that supervisor, engine and state sync write, ten times a second, and
- * logs what is new in the order in which it happened. How far they were read stands in the log's
- * page, so that a restart of this process neither loses nor repeats anything.
+ * Reads the rings of events that supervisor, engine, state sync and probe write, ten times a
+ * second, and logs what is new in the order in which it happened. How far they were read stands in
+ * the log's page, so that a restart of this process neither loses nor repeats anything.
  */
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +20,8 @@ ring_of(const struct config *c, enum log_source source)
 		return c->pages.engine ? &c->pages.engine->notes : NULL;
 	case LOG_STATESYNC:
 		return c->pages.sync ? &c->pages.sync->notes : NULL;
+	case LOG_PROBE:
+		return c->pages.health ? &c->pages.health->notes : NULL;
 	case _LOG_SOURCE_MAX:
 		break;
 	}

@@ -3,7 +3,8 @@
  * A peer that speaks another EtherType is heard by nobody else: while the peer is not alive, the
  * sync interfaces are listened to for it. They are read once a second: what came meanwhile waits
  * in a small buffer, and a flood costs no more than that. While the peer is alive there is no
- * socket at all.
+ * socket at all. As long as there is one the NIC takes all multicast: a peer with another ClusterID
+ * speaks to another group, and the engine's socket hears it, too.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -13,9 +14,10 @@
 #include "sys/stranger.h"
 
 #define LOOK_NS       NS_PER_S
-#define READ_MAX      64             /* frames in one look: more than the socket keeps */
-#define SHOWN_NS      (5 * NS_PER_S) /* without another frame the alarm ends */
-#define TOLD_AGAIN_NS (60 * NS_PER_S)
+#define READ_MAX      64                /* frames in one look: more than the socket keeps */
+#define SHOWN_NS      (5 * NS_PER_S)    /* without another frame the alarm ends */
+#define OVER_NS       (60 * NS_PER_S)   /* a frame after so long a pause is news */
+#define TOLD_AGAIN_NS (3600 * NS_PER_S) /* what goes on is told again */
 
 static void
 wire_close(struct config *c, struct stranger_wire *w)
@@ -46,6 +48,7 @@ wire_ready(struct loop_fd *f, uint32_t events)
 	struct stranger_wire *w = wire_of(c, f);
 	struct instant now = loop_now();
 	int ethertype = 0, r = 0;
+	bool begins = !w->seen.ns || instant_sub(now, w->seen) >= OVER_NS;
 
 	(void)events;
 	for (unsigned i = 0; i < READ_MAX && (r = stranger_read(f->fd)) > 0; i++)
@@ -58,7 +61,7 @@ wire_ready(struct loop_fd *f, uint32_t events)
 		return;
 	w->ethertype = (uint16_t)ethertype;
 	w->seen = now;
-	if (w->told.ns > 0 && instant_sub(now, w->told) < TOLD_AGAIN_NS)
+	if (!begins && instant_sub(now, w->told) < TOLD_AGAIN_NS)
 		return;
 	w->told = now;
 	eventlog_add(&c->log, NOTE_ETHERTYPE_DIFFERS, ARG(w->iface), ARG(w->ethertype),

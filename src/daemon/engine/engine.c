@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "daemon/engine/engine.h"
-#include "daemon/supertell.h"
 #include "sys/sandbox.h"
 
 void
@@ -185,8 +184,10 @@ receive_setup(struct engine *e)
 	gate_close(e->gate); /* whatever an earlier engine left */
 	e->page = mmap(NULL, sizeof(*e->page), PROT_READ | PROT_WRITE, MAP_SHARED,
 		fds[SETUP_ENGINE_PAGE], 0);
-	if (e->page == MAP_FAILED)
+	if (e->page == MAP_FAILED) {
+		e->page = NULL;
 		return -errno;
+	}
 	atomic_store(&e->page->open_until, 0);
 	close(fds[SETUP_ENGINE_GATE_MAP]);
 	close(fds[SETUP_ENGINE_PAGE]);
@@ -240,16 +241,16 @@ engine_main(const struct daemon_opts *o)
 		e->announce_fd = announce_open();
 		r = e->announce_fd < 0 ? e->announce_fd : 0;
 	}
+	if (!r)
+		r = child_open(&e->links, &e->loop, &calls, e);
 	if (r < 0) {
-		super_cannot_start("%s", strerror(-r));
+		child_unable(e->page ? &e->page->notes : NULL, PROC_ENGINE, -r);
 		return 1;
 	}
 	e->timer.fn = on_timer;
 	e->loop.after = after_round;
 	e->loop.after_arg = e;
 	e->now = e->published = loop_now();
-	if (child_open(&e->links, &e->loop, &calls, e) < 0)
-		return 1;
 	confine(e);
 	loop_timer(&e->loop, &e->timer, e->now);
 	r = loop_run(&e->loop);

@@ -31,6 +31,7 @@ struct engine_port {
 	struct aggregate_count members; /* as the core was told */
 	bool carrier, tw_up;
 	bool seen, tw_seen; /* in the dump under way */
+	bool missed;        /* the NIC, as people were told */
 	uint8_t shared_mac[6];
 	struct instant asked;      /* config is to open the socket, since then; 0 = no */
 	struct instant looked;     /* when the socket was last read */

@@ -222,6 +222,7 @@ nic_changed(struct engine *e, uint16_t i, const struct link_event *ev)
 	struct engine_port *p = &e->ports[i];
 
 	p->seen = true;
+	p->missed = false;
 	p->carrier = ev->carrier;
 	p->vlan_of = ev->vlan_of;
 	if (p->ifindex != ev->ifindex || (p->sock.fd < 0 && !p->asked.ns)) {
@@ -238,8 +239,24 @@ nic_gone(struct engine *e, uint16_t i)
 
 	p->ifindex = p->vlan_of = 0;
 	p->carrier = false;
+	p->missed = true;
 	close_port(e, p);
 	engine_wire_tell(e, i);
+}
+
+/* After a whole look at all links. What was never there is no change that the core could tell. */
+static void
+nic_not_seen(struct engine *e, uint16_t i)
+{
+	struct engine_port *p = &e->ports[i];
+	struct note n = {.id = NOTE_LINK_MISSING, .at = e->now, .arg = {i, i}};
+
+	if (p->ifindex) {
+		nic_gone(e, i);
+	} else if (!p->missed) {
+		p->missed = true;
+		notering_put(&e->page->notes, &n);
+	}
 }
 
 /* Without its tw-* an interface serves nobody, whatever its NIC says. */
@@ -289,8 +306,8 @@ engine_wire_link(void *engine, const struct link_event *ev)
 			p->seen = p->tw_seen = false;
 			break;
 		case LINK_DUMP_ENDS:
-			if (!p->seen && p->ifindex)
-				nic_gone(e, i);
+			if (!p->seen)
+				nic_not_seen(e, i);
 			if (!p->tw_seen && p->tw_ifindex)
 				tw_changed(e, i, 0, false);
 			break;
@@ -327,6 +344,7 @@ remember_port(struct engine_port *p, const struct ha_port *c, const struct ha_co
 		p->vlan_of = before[j].vlan_of;
 		p->carrier = before[j].carrier;
 		p->tw_up = before[j].tw_up;
+		p->missed = before[j].missed;
 	}
 }
 
@@ -362,7 +380,7 @@ engine_wire_configure(struct engine *e, const struct ha_conf *old)
 			continue;
 		close_port(e, p);
 		p->ifindex = p->tw_ifindex = p->vlan_of = 0;
-		p->carrier = p->tw_up = false;
+		p->carrier = p->tw_up = p->missed = false;
 		if (i < new->n_ports) {
 			remember_port(p, &new->ports[i], old, before);
 			open_port(e, i);

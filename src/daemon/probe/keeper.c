@@ -379,7 +379,7 @@ keeper_main(const char *state, int sock)
 	close(SETUP_FD);
 	r = prepare(&keeper, sock);
 	if (r < 0) {
-		super_cannot_start("%s", strerror(-r));
+		child_unable(NULL, PROC_PROBE, -r); /* the ring is the other process's */
 		return 1;
 	}
 	r = sandbox_caps_only(caps, sizeof(caps) / sizeof(caps[0]));

@@ -7,11 +7,18 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "daemon/supertell.h"
 #include "daemon/probe/probe.h"
 #include "sys/announce.h"
 #include "sys/ipcsock.h"
 #include "sys/sandbox.h"
+
+void
+probe_note(struct probe *p, enum note_id id, int64_t a, int64_t b)
+{
+	struct note n = {.id = id, .at = loop_now(), .arg = {a, b}};
+
+	notering_put(&p->page->notes, &n);
+}
 
 static void
 send_health(struct probe *p)
@@ -70,7 +77,7 @@ take_conf(struct probe *p, const uint8_t *msg, size_t len, bool warm)
 	monitors_configure(p, &conf, warm);
 	r = ipcsock_send(p->keeper.fd, msg, len, NULL, 0);
 	if (r < 0)
-		SUPER_TELL(NULL, NOTE_CANNOT_TELL, PROC_PROBE, -r);
+		probe_note(p, NOTE_CANNOT_TELL, PROC_PROBE, -r);
 }
 
 static void
@@ -112,8 +119,7 @@ on_keeper(struct loop_fd *f, uint32_t events)
 	if (n == -EAGAIN)
 		return;
 	if (n <= 0) {
-		super_tell(NULL, NOTE_PROBE_FAILED, NULL, 0,
-			"the keeper has ended: so does this process, to be started again with it");
+		probe_note(p, NOTE_PROBE_FAILED, 0, 0); /* and so does this process */
 		loop_stop(&p->loop, 1);
 		return;
 	}
@@ -136,7 +142,11 @@ map_pages(struct probe *p, const int *fds)
 		NULL, sizeof(*p->engine), PROT_READ, MAP_SHARED, fds[SETUP_PROBE_ENGINE_PAGE], 0);
 	close(fds[SETUP_PROBE_PAGE]);
 	close(fds[SETUP_PROBE_ENGINE_PAGE]);
-	return p->page == MAP_FAILED || p->engine == MAP_FAILED ? -errno : 0;
+	if (p->page != MAP_FAILED && p->engine != MAP_FAILED)
+		return 0;
+	if (p->page == MAP_FAILED)
+		p->page = NULL;
+	return -errno;
 }
 
 /* What an earlier process left in the page, or nothing known. */
@@ -163,12 +173,10 @@ prepare(struct probe *p, const struct daemon_opts *o)
 		r = child_setup(fds, SETUP_PROBE_N);
 	if (r < 0)
 		return r;
-	keeper = keeper_start(o->state);
-	if (keeper < 0)
-		return keeper;
+	keeper = keeper_start(o->state); /* without the pages */
 	r = map_pages(p, fds);
 	if (!r)
-		r = loop_init(&p->loop);
+		r = keeper < 0 ? keeper : loop_init(&p->loop);
 	if (r < 0)
 		return r;
 	p->nic_fd = announce_open();
@@ -187,16 +195,16 @@ prepare(struct probe *p, const struct daemon_opts *o)
 }
 
 static void
-confine(void)
+confine(struct probe *p)
 {
 	static const int caps[] = {CAP_NET_RAW};
 	int r = sandbox_caps_only(caps, 1);
 
 	if (r < 0)
-		SUPER_TELL(NULL, NOTE_NO_CONFINEMENT, PROC_PROBE, -r);
+		probe_note(p, NOTE_NO_CONFINEMENT, PROC_PROBE, -r);
 	r = sandbox_syscalls(SANDBOX_PROBE);
 	if (r < 0)
-		SUPER_TELL(NULL, NOTE_NO_CONFINEMENT, PROC_PROBE, -r);
+		probe_note(p, NOTE_NO_CONFINEMENT, PROC_PROBE, -r);
 }
 
 int
@@ -206,10 +214,10 @@ probe_main(const struct daemon_opts *o)
 	int r = prepare(&probe, o);
 
 	if (r < 0) {
-		super_cannot_start("%s", strerror(-r));
+		child_unable(probe.page ? &probe.page->notes : NULL, PROC_PROBE, -r);
 		return 1;
 	}
-	confine();
+	confine(&probe);
 	loop_timer(&probe.loop, &probe.timer, loop_now());
 	r = loop_run(&probe.loop);
 	return r < 0 ? 1 : r;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* LinkMonitors: core/quality/monitor.h driven by the clock and by what comes in. */
 #include <string.h>
-#include "daemon/supertell.h"
 #include "daemon/probe/probe.h"
 
 #define WINDOW_NS (100 * NS_PER_MS)
@@ -86,7 +85,7 @@ tell_blind(struct probe *p, unsigned i)
 	if (p->blind_told[i] || !monitor_is_blind(&p->monitors[i]))
 		return;
 	p->blind_told[i] = true;
-	super_tell(NULL, NOTE_MONITOR_BLIND, NULL, 0, p->conf.monitors[i].name);
+	probe_note(p, NOTE_MONITOR_BLIND, i, 0);
 }
 
 void

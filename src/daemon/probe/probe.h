@@ -60,6 +60,8 @@ struct probe {
 
 /* main.c: to the engine and into the page, when something changed or a second has passed. */
 void probe_tell(struct probe *p, struct instant now);
+/* An event for people, into the ring in the page. */
+void probe_note(struct probe *p, enum note_id id, int64_t a, int64_t b);
 
 /* ways.c */
 void ways_configure(struct probe *p);

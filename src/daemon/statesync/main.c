@@ -12,7 +12,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include "daemon/statesync/statesync.h"
-#include "daemon/supertell.h"
 #include "sys/sandbox.h"
 
 #define CHECK_NS   (250 * NS_PER_MS)
@@ -340,9 +339,10 @@ receive_setup(struct statesync *s)
 	s->page = mmap(NULL, sizeof(*s->page), PROT_READ | PROT_WRITE, MAP_SHARED,
 		fds[SETUP_STATESYNC_PAGE], 0);
 	close(fds[SETUP_STATESYNC_PAGE]);
-	if (s->page == MAP_FAILED)
-		return -errno;
-	return 0;
+	if (s->page != MAP_FAILED)
+		return 0;
+	s->page = NULL;
+	return -errno;
 }
 
 static int
@@ -400,7 +400,7 @@ statesync_main(const struct daemon_opts *o)
 	link_init(&s->link, &s->loop);
 	r = prepare(s);
 	if (r < 0) {
-		super_cannot_start("%s", strerror(-r));
+		child_unable(s->page ? &s->page->notes : NULL, PROC_STATESYNC, -r);
 		return 1;
 	}
 	confine(s);

@@ -207,6 +207,12 @@ struct trouble {
 	bool full, other; /* told; until a bulk passes without */
 };
 
+/* A counter as last told, and when; 0 = never. */
+struct told_count {
+	uint64_t count;
+	struct instant at;
+};
+
 /* What people have been told. */
 struct sync_told {
 	enum sync_state state;
@@ -215,7 +221,7 @@ struct sync_told {
 	uint32_t out_id, in_id, repairs;
 	uint64_t mended, left_over;
 	struct instant counted; /* when counters were last compared */
-	uint64_t overruns, overflow, refused, conflicts;
+	struct told_count overruns, overflow, refused, conflicts;
 	bool enabled, full;
 };
 

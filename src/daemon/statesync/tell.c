@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What state sync tells people: found by comparing facts with what was told last, so that nothing
- * else here has to think of it. Counters are told as differences, once a second at most.
+ * else here has to think of it. Counters are told as differences: at once, then once a minute each.
  */
 #include "daemon/statesync/statesync.h"
 
 #define COUNT_NS NS_PER_S
+#define AGAIN_NS (60 * NS_PER_S)
 
 void
 tell_note(struct statesync *s, enum note_id id, int64_t a, int64_t b)
@@ -75,13 +76,20 @@ tell_repairs(struct statesync *s)
 }
 
 static void
-tell_count(struct statesync *s, enum note_id id, uint64_t *told, uint64_t is)
+tell_count(struct statesync *s, enum note_id id, struct told_count *told, uint64_t is)
 {
-	if (is > *told)
-		tell_note(s, id, (int64_t)(is - *told), 0);
-	*told = is;
+	struct instant now = loop_now();
+
+	if (is <= told->count || (told->at.ns && instant_sub(now, told->at) < AGAIN_NS))
+		return;
+	tell_note(s, id, (int64_t)(is - told->count), 0);
+	*told = (struct told_count){is, now};
 }
 
+/*
+ * Frames of another version or key are the engine's to tell: whoever sends them here speaks to it,
+ * too, and it knows from where.
+ */
 static void
 tell_counts(struct statesync *s)
 {
@@ -93,8 +101,7 @@ tell_counts(struct statesync *s)
 	tell_count(s, NOTE_EVENTS_OVERRUN, &t->overruns, s->feed.events.overruns);
 	tell_count(s, NOTE_SYNC_BUFFER_FULL, &t->overflow, s->stream.count.overflow);
 	tell_count(s, NOTE_SYNC_REFUSED, &t->refused,
-		refused[REJECT_VERSION] + refused[REJECT_KEY] + refused[REJECT_SEAL] +
-			refused[REJECT_CONTENT] + s->stream.count.rejected);
+		refused[REJECT_SEAL] + refused[REJECT_CONTENT] + s->stream.count.rejected);
 	tell_count(s, NOTE_FLOW_CONFLICTS, &t->conflicts, s->sink.count.conflicts);
 	if (full && !t->full && !s->trouble.full)
 		tell_note(s, NOTE_TABLE_FULL, s->stream.flows, max);
