@@ -129,6 +129,49 @@ a_life(void **state)
 	assert_int_equal(sink.count.failed, 0);
 }
 
+/* A repair touches nothing that is as it should be: what the kernel keeps with it stays. */
+static void
+a_repair_touches_only_what_is_wrong(void **state)
+{
+	struct flow f[4], got;
+
+	need_namespace();
+	for (unsigned i = 0; i < 4; i++)
+		f[i] = client(IPPROTO_TCP, 20 + i, (uint16_t)(2000 + i));
+	sink_record(&sink, SYNC_NEW, &f[0]); /* there, and right */
+	f[0].tcp.state = 4;
+	f[1].reply.dport = 2999; /* there, and wrong */
+	sink_record(&sink, SYNC_NEW, &f[1]);
+	f[1].reply.dport = 2001;
+	got = f[2]; /* missing, while another one has its translated tuple */
+	got.orig.sport++;
+	sink_record(&sink, SYNC_NEW, &got);
+	sink_flush(&sink); /* and the last one is simply missing */
+	sink.count = (struct sink_counts){0};
+	sink.occupied = 255;
+	sink.mends = true;
+	sink.lifetime_s = AGING_LONG_S + 100;
+	for (unsigned i = 0; i < 4; i++)
+		sink_record(&sink, SYNC_NEW, &f[i]);
+	sink_flush(&sink);
+	sink.mends = false;
+	for (unsigned i = 0; i < 4; i++) {
+		struct flow now = kernel_has(&f[i]);
+
+		assert_memory_equal(&now.reply, &f[i].reply, sizeof(now.reply));
+		assert_int_equal(now.tcp.state, f[i].tcp.state);
+		assert_true(now.timeout_s > AGING_LONG_S + 90);
+	}
+	assert_gone(&got);
+	assert_int_equal(sink.count.updated, 1);
+	assert_int_equal(sink.count.replaced, 1);
+	assert_int_equal(sink.count.mended, 2);
+	assert_int_equal(sink.count.conflicts, 1);
+	assert_int_equal(sink.count.failed, 0);
+	for (unsigned i = 0; i < 4; i++)
+		forget(&f[i]);
+}
+
 /* The same flow with another translation: what was there is wrong, and an update could not mend it.
  */
 static void
@@ -392,6 +435,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_life, empty_table),
 		cmocka_unit_test_setup(new_replaces, empty_table),
+		cmocka_unit_test_setup(a_repair_touches_only_what_is_wrong, empty_table),
 		cmocka_unit_test_setup(the_peer_wins_a_taken_tuple, empty_table),
 		cmocka_unit_test_setup(several_words_in_one_batch, empty_table),
 		cmocka_unit_test_setup(the_senior_believes_itself, empty_table),

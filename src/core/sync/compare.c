@@ -136,10 +136,12 @@ compare_walked(struct compare *c, struct instant now, int64_t cost_ns)
 	}
 }
 
-/* One bucket; true when it is known to differ. */
+/* One bucket; true when it was found to differ twice. */
 static bool
 judge_bucket(struct compare *c, uint32_t b)
 {
+	bool again;
+
 	if (bucket_set_has(&c->changed, b)) {
 		c->count.unsettled++;
 		return false;
@@ -148,9 +150,9 @@ judge_bucket(struct compare *c, uint32_t b)
 		bucket_set_remove(&c->suspects, b);
 		return false;
 	}
-	if (c->pass == 0)
-		bucket_set_add(&c->suspects, b);
-	return bucket_set_has(&c->suspects, b);
+	again = bucket_set_has(&c->suspects, b);
+	bucket_set_add(&c->suspects, b);
+	return again;
 }
 
 static void
@@ -205,7 +207,7 @@ compare_judge(struct compare *c, struct instant now)
 		rest(c, now);
 		return equal ? COMPARE_EQUAL : COMPARE_OPEN;
 	}
-	if (c->pass == 0 || (differ == 0 && c->pass + 1 < COMPARE_PASSES)) {
+	if (differ == 0 && c->pass + 1 < COMPARE_PASSES) { /* at first nothing has differed twice */
 		c->pass++;
 		memset(c->digest.sum, 0, sizeof(c->digest.sum[0]) * n);
 		begin_pass(c, now);

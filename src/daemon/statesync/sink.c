@@ -9,6 +9,7 @@
  * missing is added with the timeout that the kernel would give it.
  */
 #include <errno.h>
+#include <string.h>
 #include "daemon/statesync/statesync.h"
 
 int
@@ -67,12 +68,29 @@ run_create(struct sink *a, enum ctnl_op remove, const struct flow *f, uint32_t t
 	return r < 0 ? r : a->batch.result[1];
 }
 
+static void resolve_update(struct sink *a, const struct sink_item *it, int err);
+
+/* The kernel has this flow with that translation. */
+static bool
+is_there(const struct sink *a, const struct flow *f)
+{
+	struct flow mine;
+
+	return ctnl_get(a->query, f, &mine) == 0 &&
+	       memcmp(&mine.reply, &f->reply, sizeof(mine.reply)) == 0;
+}
+
 /* A NEW could not be created. */
 static void
 resolve_new(struct sink *a, const struct sink_item *it, int err)
 {
 	struct flow f = it->flow;
 
+	if (err == -EEXIST && it->mends && is_there(a, &f)) {
+		/* nobody doubts this one, it only shares a bucket: what belongs to it stays */
+		resolve_update(a, it, run_one(a, CTNL_UPDATE, &f, it->timeout_s));
+		return;
+	}
 	if (err == -EEXIST) {
 		err = run_create(a, CTNL_DELETE, &f, it->timeout_s);
 		if (it->mends && a->batch.result[0] == -ENOENT && (!err || err == -EEXIST))
@@ -197,8 +215,11 @@ sink_flush(struct sink *a)
 		result[i] = r < 0 ? r : a->batch.result[it->msg];
 		if (it->kind != SYNC_NEW || r < 0)
 			continue;
+		if (it->mends) { /* never replaces at once */
+			a->count.mended += result[i] == 0;
+			continue;
+		}
 		there = it->deletes ? a->batch.result[it->msg - 1] == 0 : result[i] == -EEXIST;
-		a->count.mended += it->mends && !there && !result[i];
 		a->occupied = (a->occupied * 15 + (there ? 255 : 0)) / 16;
 		a->count.replaced += it->deletes && there;
 	}
@@ -265,8 +286,8 @@ sink_record(struct sink *a, enum sync_kind kind, const struct flow *f)
 	if (a->batch.n + 2 > CTNL_BATCH)
 		sink_flush(a);
 	/* most of these are there already: replace right away instead of failing first */
-	deletes =
-		kind == SYNC_NEW && !a->senior && a->occupied > 128 && queue(a, CTNL_DELETE, f, 0);
+	deletes = kind == SYNC_NEW && !a->senior && !a->mends && a->occupied > 128 &&
+		  queue(a, CTNL_DELETE, f, 0);
 	if (!queue(a, op[kind], f, timeout_s))
 		return;
 	it = &a->item[a->n++];
