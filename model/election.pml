@@ -95,6 +95,7 @@ typedef claim {
 	bool yield;
 	unsigned role : 3;
 	unsigned term : 4;
+	unsigned held : 4; /* term in which it was active last */
 	unsigned want : 4;
 	unsigned why : 3; /* of the wish */
 	unsigned grant : 4;
@@ -121,6 +122,7 @@ typedef node {
 	bool stopping;
 	unsigned role : 3;
 	unsigned term : 4;
+	unsigned held : 4;
 	unsigned floor : 4;
 	unsigned want : 4;
 	unsigned why : 3;
@@ -194,6 +196,7 @@ inline copy_claim(to, from)
 	to.yield = from.yield;
 	to.role = from.role;
 	to.term = from.term;
+	to.held = from.held;
 	to.want = from.want;
 	to.why = from.why;
 	to.grant = from.grant;
@@ -208,6 +211,7 @@ inline clear_claim(to)
 	to.yield = 0;
 	to.role = 0;
 	to.term = 0;
+	to.held = 0;
 	to.want = 0;
 	to.why = 0;
 	to.grant = 0;
@@ -244,6 +248,7 @@ inline forget(k)
 	nd[k].stopping = 0;
 	nd[k].role = ROLE_SILENT;
 	nd[k].term = 0;
+	nd[k].held = 0;
 	nd[k].floor = 0;
 	nd[k].want = 0;
 	nd[k].why = 0;
@@ -358,6 +363,7 @@ inline put(f)
 	f.c.yield = nd[n].yield;
 	f.c.role = nd[n].role;
 	f.c.term = nd[n].term;
+	f.c.held = nd[n].held;
 	f.c.want = nd[n].want;
 	f.c.why = nd[n].why;
 	f.c.grant = nd[n].grant;
@@ -642,11 +648,13 @@ inline acquaint(k, is)
 	nd[k].met = 1;
 	nd[k].peer = PEER_ALIVE;
 	nd[k].term = 1;
+	nd[k].held = (is == ROLE_ACTIVE -> 0 : 1);
 	nd[k].heard = 0;
 	nd[k].anchor = 0;
 	nd[k].c.valid = 1;
 	nd[k].c.role = is;
 	nd[k].c.term = 1;
+	nd[k].c.held = (is == ROLE_ACTIVE -> 1 : 0);
 	nd[k].c.fit = 1
 }
 

@@ -39,6 +39,7 @@ inline move(to)
 	:: to == ROLE_SILENT || to == ROLE_ACTIVE -> nd[n].grant = 0; nd[n].flushed = 0
 	:: else
 	fi;
+	nd[n].held = (to == ROLE_ACTIVE -> nd[n].term : nd[n].held);
 	nd[n].fresh = 0;
 	if
 	:: to != ROLE_ACTIVE && to != ROLE_DRAINING -> nd[n].yield = 0; nd[n].alone = 0
@@ -61,6 +62,9 @@ inline rank()
 			theirs = nd[n].c.role == ROLE_ACTIVE && nd[n].c.term >= nd[n].term;
 			if
 			:: mine != theirs -> better = (mine -> 2 : 0); rank_step = 5
+			:: mine == theirs && !mine && nd[n].held != nd[n].c.held ->
+				better = (nd[n].held > nd[n].c.held -> 2 : 0);
+				rank_step = 5
 			:: else -> better = (n == 0 -> 2 : 0); rank_step = 7
 			fi
 		fi
@@ -307,7 +311,10 @@ inline elect_active()
 		if
 		:: !PEER_LIVES ->
 			if
-			:: nd[n].peer == PEER_DEAD && !nd[n].alone -> nd[n].term++; nd[n].alone = 1
+			:: nd[n].peer == PEER_DEAD && !nd[n].alone ->
+				nd[n].term++;
+				nd[n].held = nd[n].term;
+				nd[n].alone = 1
 			:: else
 			fi
 		:: else ->

@@ -27,7 +27,7 @@ struct daemon_opts {
 
 /* Descriptors in IPC_SETUP, in this order. */
 enum setup_engine { SETUP_ENGINE_GATE_MAP, SETUP_ENGINE_PAGE, SETUP_ENGINE_N };
-enum setup_statesync { SETUP_STATESYNC_PAGE, SETUP_STATESYNC_N };
+enum setup_statesync { SETUP_STATESYNC_PAGE, SETUP_STATESYNC_ENGINE_PAGE, SETUP_STATESYNC_N };
 enum setup_probe { SETUP_PROBE_ENGINE_PAGE, SETUP_PROBE_PAGE, SETUP_PROBE_N };
 enum setup_config {
 	SETUP_CONFIG_GATE_IN, /* BPF programs, to be attached to each tw-* */
@@ -49,9 +49,11 @@ enum setup_config {
  * says.
  */
 struct engine_page {
+	_Atomic int64_t open_until, drain_until; /* as in the gate, as struct instant */
+	_Atomic int64_t open_last; /* since then the gate has been open at no time; written before
+				      it opens */
 	struct seqlock lock;
 	struct node_status status;
-	_Atomic int64_t open_until, drain_until; /* as in the gate, as struct instant */
 	_Atomic uint64_t flooded;       /* windows in which a port delivered more than its budget */
 	_Atomic uint64_t flood_dropped; /* frames that the kernel dropped meanwhile */
 	struct note_ring notes;

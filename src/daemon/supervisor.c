@@ -114,6 +114,7 @@ send_setup(struct supervisor *s, enum proc proc, int fd)
 		break;
 	case PROC_STATESYNC:
 		fds[n++] = s->sync_page;
+		fds[n++] = s->engine_page;
 		break;
 	case PROC_CONFIG:
 		fds[n++] = s->gate.prog_in;

@@ -51,6 +51,9 @@ class Status(ctypes.Structure):
                 ("buckets_unsettled", ctypes.c_uint32), ("equal_at", ctypes.c_int64)]
 
 
+ENGINE_PAGE_SIZE = 1 << 22  # more than struct engine_page has
+OPEN_LAST = 16              # of its member open_last
+
 NOTES = Path(__file__).resolve().parents[2] / "src/core/notes"
 NOTE_NAMES = [name for part in ("roles", "cluster", "node") for name in
               re.findall(r'^NOTE\(\w+, \d+, \w+, "(\w+)"', (NOTES / f"catalogue-{part}.def").read_text(), re.M)]
@@ -73,6 +76,8 @@ class SyncNode(Namespace):
         self.node_type = node_type
         self.key = key
         self.process = self.page = None
+        self.engine_page = os.memfd_create("engine")
+        os.truncate(self.engine_page, ENGINE_PAGE_SIZE)
         self.own = []
         self.buffer_kb, self.burst = 4096, 100
         self.devs = [("sync", 1)]
@@ -87,6 +92,11 @@ class SyncNode(Namespace):
         assert page.notes_head <= 1024
         return [list(n.arg) for n in page.notes[:page.notes_head] if NOTE_NAMES[n.id] == name]
 
+    def gate(self, is_open):
+        """What the engine's page says of its gate."""
+        last = 2**63 - 1 if is_open else time.monotonic_ns()
+        os.pwrite(self.engine_page, struct.pack("@q", last), OPEN_LAST)
+
     def start(self, part=STANDBY, term=0):
         sup, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if self.page is None:  # it outlives the process, as the supervisor's does
@@ -99,7 +109,7 @@ class SyncNode(Namespace):
             os.dup2(child.fileno(), 3)
 
         self.sup = sup
-        self._send(sup, SETUP, b"", [self.page])
+        self._send(sup, SETUP, b"", [self.page, self.engine_page])
         self.process = self.popen_fd(before_exec)
         child.close()
         self.engine = self._link(ENGINE)

@@ -5,9 +5,9 @@ moves against the one of the C sources.
     /usr/bin/python3 -B tests/model/test_model.py            figures of all worlds, as printed in election.md
     /usr/bin/python3 -B tests/model/test_model.py stop       one of them; of a violation: the way to it
 """
+import concurrent.futures
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -69,10 +69,6 @@ MUTANTS = {
 }
 
 
-def limits():
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-
-
 def spin(folder, flags):
     """Generates, compiles and runs the checker in `folder`; its output."""
     made = subprocess.run(["spin", "-a", *flags.split(), os.path.join(MODEL, "election.pml")], cwd=folder, text=True,
@@ -80,8 +76,8 @@ def spin(folder, flags):
     assert made.returncode == 0, made.stdout[-3000:]
     subprocess.run(["gcc", "-O1", "-w", "-DSAFETY", "-DHC4", f"-DMEMLIM={MEGABYTES}", "-o", "pan", "pan.c"],
                    cwd=folder, check=True)
-    return subprocess.run(["./pan", "-m1000000", "-w25"], cwd=folder, stdout=subprocess.PIPE, text=True,
-                          stderr=subprocess.STDOUT, preexec_fn=limits, check=False).stdout
+    return subprocess.run(["prlimit", f"--cpu={CPU_SECONDS}", "./pan", "-m1000000", "-w25"], cwd=folder, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False).stdout
 
 
 class Run:
@@ -104,13 +100,34 @@ class Run:
                 number(r"elapsed time ([\d.e+-]+)"), number(r"([\d.]+)\s+total actual memory"))
 
 
-RUNS = {}
+POOL = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+RUNS = {}  # by flags
+
+
+def run_of(flags):
+    if flags not in RUNS:
+        RUNS[flags] = POOL.submit(Run, flags)
+    return RUNS[flags]
 
 
 def world(name):
-    if name not in RUNS:
-        RUNS[name] = Run(WORLDS[name])
-    return RUNS[name]
+    return run_of(WORLDS[name]).result()
+
+
+def mutant(name):
+    return f"{WORLDS[MUTANTS[name][0]]} {MUTANTS[name][1]}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def all_processors(request):
+    """Begins every run that the chosen tests will want, as many at a time as there are processors."""
+    for item in request.session.items:
+        name = getattr(item, "callspec", None) and item.callspec.params.get("name")
+        if name:
+            run_of(WORLDS[name] if name in WORLDS else mutant(name))
+    yield
+    for run in RUNS.values():
+        run.cancel()
 
 
 @pytest.mark.parametrize("name", WORLDS)
@@ -122,8 +139,8 @@ def test_world(name):
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mutant_is_found(name):
-    base, flags, how = MUTANTS[name]
-    run = Run(f"{WORLDS[base]} {flags}")
+    how = MUTANTS[name][2]
+    run = run_of(mutant(name)).result()
     assert re.search(how, run.violation.replace(" ", "")), run.violation or run.out[-3000:]
 
 

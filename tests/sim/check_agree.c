@@ -139,7 +139,7 @@ static bool
 same_claim(const struct claim *a, const struct claim *b)
 {
 	return a->type == b->type && a->role == b->role && a->term == b->term &&
-	       a->able == b->able && a->forced == b->forced &&
+	       a->held == b->held && a->able == b->able && a->forced == b->forced &&
 	       memcmp(&a->terms, &b->terms, sizeof(a->terms)) == 0 && a->prefer == b->prefer &&
 	       a->flows_when_active == b->flows_when_active;
 }

@@ -48,6 +48,16 @@ test_rank(void **state)
 		{{MASTER(100, 100), .flows_when_active = 5},
 			{SLAVE(100, 100), .flows_when_active = 6}, 1, RANK_MASTER},
 		{{MASTER(100, 100)}, {SLAVE(100, 100)}, 1, RANK_MASTER},
+		/* neither is active: who was it last */
+		{{MASTER(100, 100), .term = 4, .held = 3}, {SLAVE(100, 100), .term = 4, .held = 4},
+			-1, RANK_PRESENT_ACTIVE},
+		{{MASTER(100, 100), .term = 4, .held = 3},
+			{SLAVE(100, 100), .role = ROLE_DRAINING, .term = 4, .held = 3}, 1,
+			RANK_MASTER},
+		{{MASTER(100, 100), .term = 4, .role = ROLE_ACTIVE, .held = 3},
+			{SLAVE(100, 100), .term = 4, .held = 4}, 1, RANK_PRESENT_ACTIVE},
+		{{MASTER(50, 50), .term = 4, .held = 4}, {SLAVE(100, 100), .term = 4}, -1,
+			RANK_QUALITY},
 		{{MASTER(100, 100)}, {MASTER(100, 100)}, 0, RANK_EQUAL},
 	};
 	enum rank_step step;
@@ -74,10 +84,13 @@ random_terms(struct prng *p)
 static struct claim
 random_claim(struct prng *p)
 {
+	uint64_t term = (uint64_t)prng_range(p, 0, 3);
+
 	return (struct claim){.valid = true,
 		.type = (enum node_type)prng_range(p, 0, 1),
 		.role = (enum role)prng_range(p, 0, _ROLE_MAX - 1),
-		.term = (uint64_t)prng_range(p, 0, 3),
+		.term = term,
+		.held = (uint64_t)prng_range(p, 0, (int64_t)term),
 		.able = prng_chance(p, 80),
 		.forced = prng_chance(p, 20),
 		.settled = prng_chance(p, 50),

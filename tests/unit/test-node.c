@@ -325,6 +325,66 @@ test_same_type_with_one_unfit(void **state)
 	}
 }
 
+/* What arrives late of the last heartbeat is no evidence that a path was heard. */
+static void
+test_a_straggler_is_no_evidence(void **state)
+{
+	struct pair *p = pair_running();
+	struct node_status s;
+
+	p->cut[A][2] = true;
+	p->late.len = 0;
+	while (p->late.len == 0)
+		run(p, 1);
+	p->on[A] = false;
+	run(p, 5);
+	p->frames[p->n_frames++] = p->late;
+	deliver(p);
+	run(p, 100);
+	s = status(p, B);
+	assert_int_equal(s.role, ROLE_ACTIVE);
+	assert_int_equal(s.changes[0].why, WHY_PEER_DEAD);
+	assert_int_equal(s.changes[0].paths, PORTS);
+	assert_int_equal(s.changes[0].paths_heard, 0);
+	pair_free(p);
+}
+
+static void
+silence(struct pair *p, int64_t ms)
+{
+	memset(p->cut, true, sizeof(p->cut));
+	run(p, ms);
+	memset(p->cut, false, sizeof(p->cut));
+	run(p, 20 * NS_PER_S / NS_PER_MS);
+}
+
+/* Times that are too short for the machines are told once, for as long as it goes on. */
+static void
+test_a_peer_that_lives_is_no_routine(void **state)
+{
+	struct pair *p = pair_running();
+
+	for (int i = 0; i < 2; i++)
+		silence(p, 200);
+	assert_false(status(p, A).scared || status(p, B).scared);
+	p->on[B] = false; /* really dead: another process speaks afterwards */
+	run(p, 1000);
+	start(p, B);
+	run(p, 6000);
+	assert_false(status(p, A).scared);
+	silence(p, 200);
+	assert_true(status(p, A).scared);
+	silence(p, 200);
+	assert_int_equal(p->notes[A][NOTE_SCARES], 1);
+	run(p, 600 * NS_PER_S / NS_PER_MS);
+	assert_false(status(p, A).scared);
+	for (int i = 0; i < 3; i++)
+		silence(p, 200);
+	assert_int_equal(p->notes[A][NOTE_SCARES], 2);
+	assert_int_equal(p->notes[B][NOTE_SCARES], 1);
+	pair_free(p);
+}
+
 int
 main(void)
 {
@@ -342,6 +402,8 @@ main(void)
 		cmocka_unit_test(test_active_tells_its_new_term),
 		cmocka_unit_test(test_newcomer_of_the_same_type),
 		cmocka_unit_test(test_same_type_with_one_unfit),
+		cmocka_unit_test(test_a_straggler_is_no_evidence),
+		cmocka_unit_test(test_a_peer_that_lives_is_no_routine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

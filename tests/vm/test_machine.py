@@ -116,7 +116,6 @@ def test_service_under_systemd():
 LAB = ["test_requirements.py::test_aggregate_counts_until_all_members_are_lost", "test_gate.py",
        "test_netapply.py", "test_rules.py", "test_statesync.py"]
 TOO_FAST = ["test_gate.py::test_lease_lapses_by_itself", "test_rules.py::test_replacing_the_ruleset",
-            "test_statesync.py::test_a_flow_is_there_within_milliseconds",
             "test_statesync.py::test_off_flushes_at_once"]
 
 

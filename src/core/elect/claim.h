@@ -51,6 +51,7 @@ struct claim {
 	enum node_type type;
 	enum role role;
 	uint64_t term;
+	uint64_t held; /* the term in which it was active last, 0 = never since it started */
 	bool able; /* gate works, configuration loaded, a weighted link up: no probe changes that */
 	bool forced;
 	bool settled; /* links have been quiet for a moment since start */

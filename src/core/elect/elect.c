@@ -83,6 +83,7 @@ elect_move(
 	case ROLE_ACTIVE:
 		e->grant = 0;
 		e->flows_when_active = in->facts.flows;
+		e->held = e->term;
 		break;
 	case ROLE_DRAINING:
 		e->drain_since = in->now;
@@ -105,7 +106,7 @@ elect_check_invariants(const struct elect *e)
 	assert(!e->want || e->want > e->term_floor);
 	assert(e->role != ROLE_ACTIVE || e->grant == 0);
 	assert(e->role != ROLE_DRAINING || e->grant != 0);
-	assert(e->grant <= e->term);
+	assert(e->grant <= e->term && e->held <= e->term);
 	assert(!e->yield || e->role == ROLE_ACTIVE || e->role == ROLE_DRAINING);
 }
 
@@ -117,6 +118,7 @@ elect_claim(const struct elect *e, const struct elect_in *in)
 	c.valid = true;
 	c.role = e->role;
 	c.term = e->term;
+	c.held = e->held;
 	c.forced = e->forced;
 	c.hold = instant_before(in->now, e->hold_until);
 	c.yield = e->yield;

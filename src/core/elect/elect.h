@@ -82,6 +82,7 @@ struct elect {
 	bool alone;                    /* active without a living peer: the term says so */
 	struct instant conflict_since; /* 0 = none */
 	uint32_t flows_when_active;
+	uint64_t held; /* newest term in which it was active */
 
 	struct instant voluntary[HOLD_MOVES]; /* newest first */
 	struct instant hold_until;

@@ -25,6 +25,20 @@ is_active(const struct claim *c, const struct claim *other)
 	return c->role == ROLE_ACTIVE && c->term >= other->term;
 }
 
+/*
+ * No pre-emption. When neither is active, who was it last has the newest flows: a gate that lapsed
+ * for a moment is no reason to move them.
+ */
+static int
+cmp_presence(const struct claim *a, const struct claim *b)
+{
+	bool active_a = is_active(a, b), active_b = is_active(b, a);
+
+	if (active_a || active_b)
+		return cmp_bool(active_a, active_b);
+	return cmp_bool(a->held > b->held, a->held < b->held);
+}
+
 /* Both count when they go on alone, from nearly the same table: what differs little says nothing.
  */
 static int
@@ -51,7 +65,7 @@ rank_cmp(const struct claim *a, const struct claim *b, enum rank_step *step)
 		return r;
 	if (*step = RANK_PREFERENCE, (r = cmp_preference(a, b)))
 		return r;
-	if (*step = RANK_PRESENT_ACTIVE, (r = cmp_bool(is_active(a, b), is_active(b, a))))
+	if (*step = RANK_PRESENT_ACTIVE, (r = cmp_presence(a, b)))
 		return r;
 	if (*step = RANK_FLOWS, (r = cmp_flows(a, b)))
 		return r;

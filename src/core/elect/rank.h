@@ -8,7 +8,8 @@
  *  3 quality         quality over the terms that both know, higher by more than the margin; no
  *                    margin where links differ the same way (S145–S148)
  *  4 preference      ActiveIfEqual
- *  5 present active  no pre-emption; a claim of a lower term says nothing about role
+ *  5 present active  no pre-emption; a claim of a lower term says nothing about role; when
+ *                    neither is active, who was it last
  *  6 flows           in a conflict of two actives: clearly more when it went on alone
  *  7 master          NodeType
  *

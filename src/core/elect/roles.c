@@ -309,7 +309,7 @@ elect_active(struct elect *e, const struct elect_in *in)
 		return become(e, in, ROLE_STOPPED, WHY_STOPPING, RANK_EQUAL);
 	if (!peer_alive(in)) {
 		if (in->peer_state == PEER_DEAD && !e->alone) {
-			e->term++;
+			e->held = ++e->term;
 			e->flows_when_active =
 				in->facts.flows; /* as the other one counts if it goes on */
 		}

@@ -21,6 +21,7 @@ claim_encode(struct wr *w, const struct claim *c)
 	wr_u8(w, c->type);
 	wr_u8(w, c->role);
 	wr_u64(w, c->term);
+	wr_u64(w, c->held);
 	wr_u8(w, (c->able ? FLAG_ABLE : 0) | (c->forced ? FLAG_FORCED : 0) |
 			 (c->settled ? FLAG_SETTLED : 0) | (c->hold ? FLAG_HOLD : 0) |
 			 (c->yield ? FLAG_YIELD : 0) | (c->grant_flushed ? FLAG_FLUSHED : 0));
@@ -57,6 +58,7 @@ claim_decode(struct rd *r, struct claim *c)
 	uint8_t type = rd_u8(r), role = rd_u8(r), flags, prefer, want_why;
 
 	c->term = rd_u64(r);
+	c->held = rd_u64(r);
 	flags = rd_u8(r);
 	c->terms.carrier = rd_u8(r);
 	rd_bytes(r, c->terms.value, sizeof(c->terms.value));
@@ -79,7 +81,7 @@ claim_decode(struct rd *r, struct claim *c)
 		c->refusal >= _REFUSE_MAX || c->interval_ms < 1 || c->interval_ms > 60000 ||
 		c->failover_ms < c->interval_ms || c->failover_ms > 600000 ||
 		c->sync_state > SYNC_SYNCED || c->sync_percent > 100 || c->term > TERM_MAX ||
-		c->want > TERM_MAX || c->grant > TERM_MAX)
+		c->held > c->term || c->want > TERM_MAX || c->grant > TERM_MAX)
 		return false;
 	c->type = type;
 	c->role = role;

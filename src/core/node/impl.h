@@ -27,6 +27,9 @@ struct frame_alarm {
 	uint32_t number;           /* what the event says of it beside */
 };
 
+#define NODE_SCARES    3                /* times that the peer was taken for dead and lived … */
+#define NODE_SCARES_NS (600 * NS_PER_S) /* … within this time are too many */
+
 struct node_port {
 	bool present, carrier, ready;
 	bool full_rate;
@@ -58,6 +61,8 @@ struct node_peer {
 	struct instant sent_heard; /* … and when that came in */
 	struct instant echoed;     /* my newest send time that it has echoed, this session */
 	struct instant comeback;   /* when it was last first heard */
+	bool presumed;             /* dead, by silence alone; no other process has spoken since */
+	struct instant scares[NODE_SCARES]; /* came back from that: newest first */
 };
 
 /* HAFailoverTime where it has changed; the rest is in conf and in the peer's claim. */
@@ -85,7 +90,7 @@ struct node {
 	struct quality_terms present, noted; /* not settled; as last told to people */
 	struct quality_settled settled[_QUALITY_TERMS];
 	bool able;
-	bool hold_noted, conf_diff_noted, conflict_noted;
+	bool hold_noted, conf_diff_noted, conflict_noted, scares_noted;
 	struct node_port ports[IFACES_MAX];
 
 	struct instant links_changed, next_heartbeat, last_heartbeat, next_hello;
@@ -127,6 +132,7 @@ void node_note(struct actions *out, enum note_id id, struct instant at, int64_t 
 void node_note_args(struct actions *out, enum note_id id, struct instant at, const int64_t *args,
 	unsigned n_args);
 void node_tell_role(const struct role_change *c, struct actions *out);
+bool node_scared(const struct node *n, struct instant now); /* too often of late */
 void node_tell_peer_lost(const struct node *n, struct instant now, struct actions *out);
 /* Two active nodes: before the role machine ends it. */
 void node_tell_conflict(struct node *n, struct instant now, struct actions *out);

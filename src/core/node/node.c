@@ -191,6 +191,7 @@ judge_peer(struct node *n, struct instant now, bool tick, struct actions *out)
 		n->peer.quiet = true;
 	if (n->peer.goodbye || (tick && detect_silence(&n->detect) >= node_detection_ns(n))) {
 		n->peer.state = PEER_DEAD;
+		n->peer.presumed = !n->peer.goodbye;
 		node_tell_peer_lost(n, now, out);
 	}
 }

@@ -76,7 +76,7 @@ peer_restarted(struct node *n, struct instant now, struct actions *out)
 	n->peer.claim_counter = 0;
 	n->peer.sent = n->peer.echoed = INSTANT_ZERO;
 	n->peer.comeback = now;
-	n->peer.goodbye = false;
+	n->peer.goodbye = n->peer.presumed = false;
 	n->timers.known_ms = 0;
 	/* it listens for a moment only if it was started again on a machine that kept running */
 	n->next_heartbeat = instant_min(n->next_heartbeat, now);
@@ -120,6 +120,19 @@ stands_for_echo(const struct node *n, const struct heartbeat *hb, struct instant
 	return silence < node_detection_ns(n) ? instant_add(heard, -silence) : heard;
 }
 
+/* The process that was taken for dead speaks again: it, or the way to it, had stood still. */
+static void
+count_scare(struct node *n, struct instant now)
+{
+	struct instant *s = n->peer.scares;
+
+	if (!n->peer.presumed)
+		return;
+	n->peer.presumed = false;
+	memmove(&s[1], &s[0], (NODE_SCARES - 1) * sizeof(s[0]));
+	s[0] = now;
+}
+
 static void
 believe(struct node *n, const struct event *ev, const struct frame_header *h,
 	const struct heartbeat *hb, struct actions *out)
@@ -160,6 +173,7 @@ believe(struct node *n, const struct event *ev, const struct frame_header *h,
 	if (n->peer.state != PEER_ALIVE) {
 		node_note(
 			out, n->peer.known ? NOTE_PEER_BACK : NOTE_PEER_ALIVE, ev->now, 0, 0, 0, 0);
+		count_scare(n, ev->now);
 		n->peer.state = PEER_ALIVE;
 		n->peer.known = true;
 		n->peer.comeback = stands_for_echo(n, hb, heard);

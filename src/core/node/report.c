@@ -83,6 +83,7 @@ node_status(const struct node *n, struct instant now, struct node_status *out)
 	out->forced = n->elect.forced;
 	out->hold = instant_before(now, n->elect.hold_until);
 	out->hold_until = n->elect.hold_until;
+	out->scared = node_scared(n, now);
 	out->peer = n->peer.state;
 	out->peer_heard = n->detect.heard;
 	out->me = elect_claim(&n->elect, &in);

@@ -53,6 +53,7 @@ struct node_status {
 	enum gate_position position;
 	struct instant now, role_since, lease_until;
 	bool forced, hold;
+	bool scared; /* the peer was taken for dead too often of late, and lived */
 	struct instant hold_until;
 	enum peer_state peer;
 	struct instant peer_heard;

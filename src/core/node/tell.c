@@ -153,12 +153,21 @@ node_tell_peer_lost(const struct node *n, struct instant now, struct actions *ou
 		node_note(out, NOTE_PEER_DEAD, now, silence, n->elect.role, paths, 0);
 }
 
+bool
+node_scared(const struct node *n, struct instant now)
+{
+	struct instant first = n->peer.scares[NODE_SCARES - 1];
+
+	return first.ns && instant_sub(now, first) < NODE_SCARES_NS;
+}
+
 void
 node_tell_conditions(struct node *n, struct instant now, struct actions *out)
 {
 	const struct claim *peer = &n->peer.claim;
 	bool alive = n->peer.state == PEER_ALIVE && peer->valid;
 	bool hold = instant_before(now, n->elect.hold_until);
+	bool scared = node_scared(n, now);
 	bool same = alive && peer->type == n->conf.type;
 	bool differs = alive && memcmp(peer->hash, n->conf.hash, sizeof(peer->hash)) != 0;
 
@@ -168,6 +177,10 @@ node_tell_conditions(struct node *n, struct instant now, struct actions *out)
 	if (!hold && n->hold_noted)
 		node_note(out, NOTE_HOLD_ENDED, now, 0, 0, 0, 0);
 	n->hold_noted = hold;
+	if (scared && !n->scares_noted)
+		node_note(
+			out, NOTE_SCARES, now, NODE_SCARES, node_detection_ns(n) / NS_PER_MS, 0, 0);
+	n->scares_noted = scared;
 	if (same && !n->peer.type_noted)
 		node_note(out, NOTE_SAME_TYPE, now, n->conf.type, 0, 0, 0);
 	n->peer.type_noted = same;

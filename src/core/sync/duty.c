@@ -143,6 +143,7 @@ on_begin(struct duty *d, const struct sync_record *rec, struct instant now)
 	d->in_id = rec->control.id;
 	d->in_total = rec->control.count;
 	d->in_seen = 0;
+	d->in_since = now;
 	d->in_expiry_s = aging_expiry(now, d->in_expiry_s);
 	if (!d->in_partial)
 		d->in_whole_s = d->in_expiry_s;
@@ -332,6 +333,13 @@ duty_swept(struct duty *d)
 	d->put_done = !d->missed;
 	d->put_incomplete |= d->missed;
 	*(d->in_partial ? &d->repairs_received : &d->bulks_received) += 1;
+}
+
+void
+duty_spoiled(struct duty *d)
+{
+	d->missed = true;
+	duty_swept(d);
 }
 
 static uint8_t

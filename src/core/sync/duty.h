@@ -59,9 +59,10 @@ struct duty {
 	bool put_request, put_done;
 	uint32_t request_id, in_id;
 	uint32_t in_total, in_seen;
-	bool in_complete;    /* my table is the peer's; stays true while a refresh goes on */
-	bool missed;         /* since the last BEGIN something could not be held here */
-	bool put_incomplete; /* the peer is to hear of it */
+	struct instant in_since; /* of the bulk that is received: before any of its flows */
+	bool in_complete;        /* my table is the peer's; stays true while a refresh goes on */
+	bool missed;             /* since the last BEGIN something could not be held here */
+	bool put_incomplete;     /* the peer is to hear of it */
 	struct instant again_at, again_last; /* next and last request because of it, 0 = none */
 	int64_t again_ns;                    /* the pause before that */
 	int64_t in_expiry_s;                 /* of what is confirmed now (aging.h) */
@@ -126,6 +127,8 @@ void duty_put(struct duty *d, const struct sync_record *rec);
 /* The walk for the bulk, or the sweep, came to its end. */
 void duty_walked(struct duty *d);
 void duty_swept(struct duty *d);
+/* The sweep was given up: what is left over here stays, and the bulk has to be asked for again. */
+void duty_spoiled(struct duty *d);
 
 /* Subscribe to events. */
 static inline bool

@@ -246,6 +246,9 @@ show_alarms(const struct config *c, const struct node_status *s, struct instant 
 	if (s->hold)
 		alarm_add(list, "roles are held for another %lld s: too many changes",
 			(long long)(instant_sub(s->hold_until, now) / NS_PER_S));
+	if (s->scared)
+		alarm_add(list, "the peer was taken for dead several times of late, and lived: see "
+				"log -explain TW1109");
 	if (p->valid && memcmp(p->hash, c->rev.ha.hash, sizeof(p->hash)) != 0)
 		alarm_add(list, "the peer runs another configuration (revision %u, here %u)",
 			p->revision, c->rev.number);

@@ -72,11 +72,27 @@ send_frame(struct engine *e, const struct action *a)
 		packet_send(&p->sock, e->actions.bytes + a->send.offset, a->send.len);
 }
 
+/* The page never says of an open gate that it is closed: state sync must not sweep then. */
 static void
-show_gate(struct engine *e, struct instant open_until, struct instant drain_until)
+move_gate(struct engine *e, struct instant open_until, struct instant drain_until)
 {
-	atomic_store_explicit(&e->page->drain_until, drain_until.ns, memory_order_relaxed);
-	atomic_store_explicit(&e->page->open_until, open_until.ns, memory_order_release);
+	struct engine_page *p = e->page;
+
+	if (open_until.ns > 0)
+		atomic_store_explicit(&p->open_last, open_until.ns, memory_order_seq_cst);
+	gate_store(e->gate, open_until, drain_until);
+	if (open_until.ns <= 0)
+		engine_gate_closed(e);
+	atomic_store_explicit(&p->drain_until, drain_until.ns, memory_order_relaxed);
+	atomic_store_explicit(&p->open_until, open_until.ns, memory_order_release);
+}
+
+void
+engine_gate_closed(struct engine *e)
+{
+	int64_t now = loop_now().ns, last = atomic_load(&e->page->open_last);
+
+	atomic_store(&e->page->open_last, last < now ? last : now);
 }
 
 void
@@ -87,8 +103,7 @@ engine_act(struct engine *e)
 
 		switch (a->kind) {
 		case ACT_GATE:
-			gate_store(e->gate, a->gate.open_until, a->gate.drain_until);
-			show_gate(e, a->gate.open_until, a->gate.drain_until);
+			move_gate(e, a->gate.open_until, a->gate.drain_until);
 			break;
 		case ACT_SEND:
 			send_frame(e, a);

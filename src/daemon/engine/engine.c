@@ -189,6 +189,7 @@ receive_setup(struct engine *e)
 		return -errno;
 	}
 	atomic_store(&e->page->open_until, 0);
+	engine_gate_closed(e);
 	close(fds[SETUP_ENGINE_GATE_MAP]);
 	close(fds[SETUP_ENGINE_PAGE]);
 	return 0;

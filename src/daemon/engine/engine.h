@@ -101,6 +101,8 @@ struct aggregate_count engine_members_of(const struct engine *e, uint16_t port);
 
 /* act.c: actions and messages out */
 void engine_act(struct engine *e);
+/* Tells the page that the gate is closed. */
+void engine_gate_closed(struct engine *e);
 void engine_announce_more(struct engine *e);
 void engine_tell_sync(struct engine *e);
 void engine_publish(struct engine *e, bool now);

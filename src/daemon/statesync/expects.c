@@ -89,7 +89,7 @@ expects_kept(void *arg, enum sync_kind kind, const struct expect *x)
 	if (s->keep.job == KEEP_RETIME) {
 		if (x->timeout_s > EXPECT_LIFE_S + RETIME_SLACK_S)
 			change(s, CTNL_EXPECT_RETIME, x, EXPECT_LIFE_S);
-	} else if (aging_unconfirmed(s->keep.now, x->timeout_s, s->duty.in_expiry_s) &&
+	} else if (keep_unconfirmed(s, x->timeout_s) &&
 		   !recent_has(&s->keep.recent, expect_hash(x, s->feed.hash_key)) &&
 		   !is_own(s, x)) {
 		change(s, CTNL_EXPECT_DELETE, x, 0);

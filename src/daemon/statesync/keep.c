@@ -128,13 +128,21 @@ change(struct statesync *s, enum ctnl_op op, const struct flow *f, uint32_t time
 	ctnl_batch_add(b, op, f, timeout_s);
 }
 
+bool
+keep_unconfirmed(const struct statesync *s, uint32_t timeout_s)
+{
+	/* the time after the table was read: what is confirmed never looks older than it is */
+	return aging_unconfirmed(loop_now(), timeout_s, s->duty.in_expiry_s) &&
+	       !gate_open_since(s, s->duty.in_since);
+}
+
 static void
 sweep_flow(void *arg, enum sync_kind kind, const struct flow *f)
 {
 	struct statesync *s = arg;
 
 	(void)kind;
-	if (!aging_unconfirmed(s->keep.now, f->timeout_s, s->duty.in_expiry_s))
+	if (!keep_unconfirmed(s, f->timeout_s))
 		return;
 	if (flow_is_local(f, &s->own) ||
 		recent_has(&s->keep.recent, flow_hash(f, s->feed.hash_key)))
@@ -179,7 +187,9 @@ job_due(const struct statesync *s)
 static void
 job_done(struct statesync *s)
 {
-	if (s->keep.job == KEEP_SWEEP)
+	if (s->keep.job == KEEP_SWEEP && gate_open_since(s, s->duty.in_since))
+		duty_spoiled(&s->duty);
+	else if (s->keep.job == KEEP_SWEEP)
 		duty_swept(&s->duty);
 	else
 		s->keep.retime = false;
@@ -223,7 +233,6 @@ keep_poll(struct statesync *s, struct instant now)
 	if (job == KEEP_NOTHING)
 		return strict_at;
 	if (instant_reached(now, k->next)) {
-		k->now = now;
 		k->next = instant_add(now, job == KEEP_SWEEP ? SWEEP_WAIT_NS : RETIME_WAIT_NS);
 		if (!k->walk.running) {
 			recent_clear(&k->recent);

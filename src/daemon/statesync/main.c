@@ -29,6 +29,13 @@ take_control(struct statesync *s, const struct sync_record *rec, struct instant 
 		own_take(s, rec);
 }
 
+/* What is here wins, because packets pass or may pass. */
+static bool
+is_senior(const struct statesync *s)
+{
+	return duty_trust(&s->duty) != TRUST_ALL || gate_open_since(s, loop_now());
+}
+
 /* A batch from the peer: records into the kernel's queue. */
 static void
 take_records(struct statesync *s, const uint8_t *records, size_t len, struct instant now)
@@ -37,7 +44,7 @@ take_records(struct statesync *s, const uint8_t *records, size_t len, struct ins
 	struct sync_record rec;
 	enum sync_reject r;
 
-	if (s->sink.senior != (duty_trust(&s->duty) != TRUST_ALL)) {
+	if (s->sink.senior != is_senior(s)) {
 		trouble_flush(s);
 		s->sink.senior = !s->sink.senior;
 	}
@@ -68,7 +75,7 @@ take_records(struct statesync *s, const uint8_t *records, size_t len, struct ins
 		take_control(s, &rec, now);
 		s->page->expiry_s = s->duty.in_expiry_s;
 		s->sink.lifetime_s = aging_lifetime(now, s->duty.in_expiry_s);
-		s->sink.senior = duty_trust(&s->duty) != TRUST_ALL;
+		s->sink.senior = is_senior(s);
 	}
 	if (r != SYNC_END)
 		s->stream.count.rejected++;
@@ -338,8 +345,11 @@ receive_setup(struct statesync *s)
 		return r;
 	s->page = mmap(NULL, sizeof(*s->page), PROT_READ | PROT_WRITE, MAP_SHARED,
 		fds[SETUP_STATESYNC_PAGE], 0);
+	s->engine = mmap(NULL, sizeof(*s->engine), PROT_READ, MAP_SHARED,
+		fds[SETUP_STATESYNC_ENGINE_PAGE], 0);
 	close(fds[SETUP_STATESYNC_PAGE]);
-	if (s->page != MAP_FAILED)
+	close(fds[SETUP_STATESYNC_ENGINE_PAGE]);
+	if (s->page != MAP_FAILED && s->engine != MAP_FAILED)
 		return 0;
 	s->page = NULL;
 	return -errno;

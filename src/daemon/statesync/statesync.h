@@ -166,8 +166,7 @@ struct keep {
 	int64_t sweep_of;     /* which bulk the sweep follows: duty.in_expiry_s */
 	struct recent recent; /* written while sweeping */
 	struct instant next;  /* part of the walk */
-	struct instant now;
-	bool retime; /* a retiming walk is due */
+	bool retime;          /* a retiming walk is due */
 	int liberal_fd;
 	int liberal;                /* what was written last, -1 = nothing */
 	struct instant strict_at;   /* when window checks become strict */
@@ -231,6 +230,7 @@ struct statesync {
 	struct child_links links; /* to supervisor, engine, config */
 	struct loop_timer timer;
 	struct sync_page *page;
+	const struct engine_page *engine; /* says when the gate was open last */
 	struct ipc_sync_conf conf;
 	bool configured, enabled;
 	struct flow_own own;  /* addresses of both nodes, and whatever else both machines have */
@@ -254,6 +254,16 @@ struct statesync {
 	enum sync_part part; /* as ordered */
 	struct trouble trouble;
 };
+
+/*
+ * Packets may have passed this node after that instant. The engine opens the gate before its order
+ * gets here; until then its word counts, not what duty knows.
+ */
+static inline bool
+gate_open_since(const struct statesync *s, struct instant since)
+{
+	return atomic_load(&s->engine->open_last) > since.ns;
+}
 
 /* own.c */
 void own_init(struct statesync *s);
@@ -305,6 +315,12 @@ struct instant keep_poll(struct statesync *s, struct instant now);
 void keep_check(struct statesync *s, struct instant now);
 /* A record from the peer was applied: the sweep must not judge by what it read before. */
 void keep_applied(struct statesync *s, const struct flow *f);
+/*
+ * What has so long to live was not confirmed by the present bulk. Packets give a flow the kernel's
+ * own timeout, and so take away the mark of what confirmed it: when the gate has been open, nothing
+ * is left over for sure.
+ */
+bool keep_unconfirmed(const struct statesync *s, uint32_t timeout_s);
 /* Flushes the sink; duty and people hear of what could not be held. */
 void trouble_flush(struct statesync *s);
 /* tell.c: events for people. */
