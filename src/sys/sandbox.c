@@ -6,6 +6,7 @@
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include "sys/sandbox.h"
 
 #define CAPS_MAX 8
@@ -178,10 +179,17 @@ sandbox_priority(int priority)
 	return sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &sp) < 0 ? -errno : 0;
 }
 
+/*
+ * What is to be locked from now on counts against a limit once the right to lock is given up, and a
+ * library that cannot get memory for the filter crashes: no limit, or only what is there now.
+ */
 int
 sandbox_realtime(int priority)
 {
-	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
+	static const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+	int future = setrlimit(RLIMIT_MEMLOCK, &none) == 0 ? MCL_FUTURE : 0;
+
+	if (mlockall(MCL_CURRENT | future) < 0)
 		return -errno;
 	return sandbox_priority(priority);
 }

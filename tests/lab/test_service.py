@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 
+import pytest
 from lab import program, wait_until
 from node import check_config, kernel_state, statements
 
@@ -138,6 +139,17 @@ def test_second_daemon_is_refused(pair):
     out, _ = p.communicate(timeout=10)
     assert p.returncode == 1 and out.strip(), out
     assert node.cli("ha")[0] == 0 and pair.settled()
+
+
+@pytest.mark.parametrize("without", [[], ["setpriv", "--bounding-set", "-sys_resource", "--inh-caps", "-sys_resource"]],
+                         ids=["limit", "limit that stays"])
+def test_little_memory_may_be_locked(cluster, without):
+    """A limit on locked memory keeps no process from starting when the right to lock is given up."""
+    lab = cluster(ha="InitialSilence=2")
+    lab.a.prefix = ["prlimit", "--memlock=65536:65536", *without]
+    lab.a.start()
+    lab.a.wait_role("active", 15)
+    assert "process_killed" not in lab.a.log() and "no_realtime" not in lab.a.log()
 
 
 def test_missing_key_is_told(cluster):
