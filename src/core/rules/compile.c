@@ -318,16 +318,17 @@ write_rule(struct compiler *c, const struct rule_part *p)
 {
 	const char *name = text_quote(c->a, p->r->name);
 
-	text_add(&c->out, "\tchain rule/%s { # %u %s%s%s\n\t\tcounter name \"rule/%s\"\n", p->id,
-		p->r->index, conf_action_name(p->r->action), p->never ? "; never matches: " : "",
-		p->never ? p->never : "", p->id);
+	text_add(&c->out, "\tchain rule/%s { # %u %s%s%s\n", p->id, p->r->index,
+		conf_action_name(p->r->action), p->never ? "; never matches: " : "",
+		p->never ? p->never : "");
 	helper_assign(c, p);
+	text_add(&c->out, "\t\tcounter name \"rule/%s\" ", p->id);
 	if (p->r->log)
-		text_add(&c->out, "\t\t" LOG_LIMIT "log prefix \"tw:%s \"\n", name);
+		text_add(&c->out, LOG_LIMIT "log prefix \"tw:%s \"\n\t\t", name);
 	if (p->r->action == RULE_DROP)
-		text_add(&c->out, "\t\tdrop\n");
+		text_add(&c->out, "drop\n");
 	else
-		text_add(&c->out, "\t\tmeta mark set meta mark & 0x%08x | 0x%08x accept\n", TW_MARK,
+		text_add(&c->out, "meta mark set meta mark & 0x%08x | 0x%08x accept\n", TW_MARK,
 			(p->r->action == RULE_REJECT ? MARK_REJECT : MARK_ALLOW) | p->translate);
 	text_add(&c->out, "\t}\n\n");
 }
@@ -335,13 +336,15 @@ write_rule(struct compiler *c, const struct rule_part *p)
 const char *
 rules_compile(struct arena *a, const struct conf_model *m, enum node_type self, unsigned helpers)
 {
-	struct compiler c = {.a = a,
+	struct arena scratch = ARENA_INIT; /* several times the text, so not in the caller's */
+	struct compiler c = {.a = &scratch,
 		.m = m,
 		.self = self,
 		.helpers = helpers & helper_used(m),
-		.sets = {.a = a},
-		.out = {.a = a}};
-	struct text management = {.a = a};
+		.sets = {.a = &scratch},
+		.out = {.a = &scratch}};
+	struct text management = {.a = &scratch};
+	const char *out;
 
 	collect_ifaces(&c);
 	collect_rules(&c);
@@ -353,7 +356,7 @@ rules_compile(struct arena *a, const struct conf_model *m, enum node_type self, 
 		"add table inet " TW_NFT_TABLE "\n"
 		"delete table inet " TW_NFT_TABLE "\n\n"
 		"table inet " TW_NFT_TABLE " {\n",
-		text_quote(a, m->device_name ? m->device_name : ""),
+		text_quote(&scratch, m->device_name ? m->device_name : ""),
 		self == NODE_MASTER ? "master" : "slave");
 	write_counters(&c);
 	helper_objects(&c);
@@ -368,5 +371,7 @@ rules_compile(struct arena *a, const struct conf_model *m, enum node_type self, 
 	write_hooks(&c);
 	translate_chains(&c);
 	text_add(&c.out, "}\n");
-	return c.out.s;
+	out = arena_strndup(a, c.out.s, c.out.len);
+	arena_free(&scratch);
+	return out;
 }

@@ -40,7 +40,7 @@ helper_assign(struct compiler *c, const struct rule_part *p)
 {
 	const struct conf_service *s = p->r->service;
 
-	if (!p->n_cond || !helper_action(p->r->action))
+	if (!p->n_lines || !helper_action(p->r->action))
 		return;
 	for (size_t i = 0; i < s->n_match; i++) {
 		const struct service_match *m = &s->match[i];

@@ -2,18 +2,20 @@
 /*
  * Where the rules stand. A packet finds its list by two map look-ups: by the interface it entered
  * and by the interface it would leave through (asked of the routing table, "core" for the firewall
- * itself). Each list holds, in the configured order, the rules that can match for its pair, as
- * "condition goto rule/NAME"; what a rule does stands once, in its own chain. Interfaces that no
- * rule names share the list "any".
+ * itself). Each list holds the rules that can match for its pair (chains.c); what a rule does
+ * stands once, in its own chain. Interfaces that no rule names share the list "any".
  *
  * When many interfaces meet many rules for any interface, lists by pair would multiply. Then there
- * is one list for all, with interfaces as conditions: slower, but never larger than the rules.
+ * is one list for all, with interfaces as conditions: never larger than the rules.
  */
 #include "core/rules/parts.h"
 
-#define PAIR_LINES_MAX 100000 /* more conditions than this in all pairs together: one list */
-#define PLACE_CORE     1      /* one list: the destination, as a number in the mark */
-#define PLACE_FIRST    2      /* + index of the interface */
+/* More conditions in all pairs together than PAIR_TIMES times those of the rules, and than
+ * PAIR_LINES: one list */
+#define PAIR_TIMES  3
+#define PAIR_LINES  2000
+#define PLACE_CORE  1 /* one list: the destination, as a number in the mark */
+#define PLACE_FIRST 2 /* + index of the interface */
 
 #define TO_FIREWALL "fib daddr type { local, broadcast, anycast, multicast }"
 
@@ -45,7 +47,7 @@ row_fill(struct compiler *c, struct row *row, const struct iface_part *src)
 	row->rules = arena_array(c->a, const struct rule_part *, c->n_rules);
 	row->n = 0;
 	for (size_t i = 0; i < c->n_rules; i++)
-		if (c->rules[i].n_cond && in_list(&c->rules[i].r->src_iface, row->src, false))
+		if (c->rules[i].n_lines && in_list(&c->rules[i].r->src_iface, row->src, false))
 			row->rules[row->n++] = &c->rules[i];
 }
 
@@ -79,19 +81,19 @@ static void
 write_list(struct compiler *c, const struct row *row, const struct iface_part *dst, bool core)
 {
 	const char *name = list_name(c, row, dst, core);
+	const struct line **lines = arena_array(c->a, const struct line *, c->n_lines);
+	size_t n = 0;
 
 	if (!name)
 		return;
-	text_add(&c->out, "\tchain %s {\n", name);
 	for (size_t i = 0; i < row->n; i++) {
 		const struct rule_part *p = row->rules[i];
 
-		if (!in_list(&p->r->dst_iface, dst, core))
-			continue;
-		for (size_t k = 0; k < p->n_cond; k++)
-			text_add(&c->out, "\t\t%sgoto rule/%s\n", p->cond[k], p->id);
+		for (size_t k = 0; k < p->n_lines; k++)
+			if (in_list(&p->r->dst_iface, dst, core))
+				lines[n++] = &p->lines[k];
 	}
-	text_add(&c->out, "\t\tgoto no_rule\n\t}\n\n");
+	chains_of_list(c, name, lines, n);
 }
 
 /* The second look-up: by destination. */
@@ -153,7 +155,7 @@ count_pair_lines(const struct compiler *c)
 	for (size_t i = 0; i < c->n_rules; i++) {
 		const struct rule_part *p = &c->rules[i];
 
-		n += p->n_cond * (p->r->src_iface.kind == IFACE_ANY ? n_src : 1) *
+		n += p->n_lines * (p->r->src_iface.kind == IFACE_ANY ? n_src : 1) *
 		     (p->r->dst_iface.kind == IFACE_ANY ? n_dst : 1);
 	}
 	return n;
@@ -180,43 +182,55 @@ place_of(const struct compiler *c, const struct iface_ref *ref)
 	return 0;
 }
 
+/* What a rule in the one list asks of the interfaces. */
+static const char *
+interfaces_text(struct compiler *c, const struct rule_part *p)
+{
+	size_t place = place_of(c, &p->r->dst_iface);
+	const char *entered = "";
+
+	for (size_t f = 0; f < c->n_ifaces; f++)
+		if (p->r->src_iface.kind == IFACE_ONE &&
+			c->ifaces[f].iface == p->r->src_iface.iface)
+			entered = sets_entered(c, &c->ifaces[f]);
+	if (!place)
+		return entered;
+	return arena_printf(c->a, "%smeta mark & 0x%08x == 0x%08zx ", entered, MARK_PLACE, place);
+}
+
 static void
 write_one_list(struct compiler *c)
 {
+	const struct line **lines = arena_array(c->a, const struct line *, c->n_lines);
+	size_t n = 0;
+
 	write_from(c, &(struct row){.src = NULL});
 	write_place(c, "core", PLACE_CORE);
 	for (size_t i = 0; i < c->n_ifaces; i++)
 		write_place(c, c->ifaces[i].id, PLACE_FIRST + i);
-	text_add(&c->out, "\tchain rules/all {\n");
 	for (size_t i = 0; i < c->n_rules; i++) {
-		const struct rule_part *p = &c->rules[i];
-		size_t place = place_of(c, &p->r->dst_iface);
+		struct rule_part *p = &c->rules[i];
 
-		for (size_t k = 0; k < p->n_cond; k++) {
-			text_add(&c->out, "\t\t");
-			for (size_t f = 0; f < c->n_ifaces; f++)
-				if (p->r->src_iface.kind == IFACE_ONE &&
-					c->ifaces[f].iface == p->r->src_iface.iface)
-					text_add(&c->out, "%s", sets_entered(c, &c->ifaces[f]));
-			if (place)
-				text_add(&c->out, "meta mark & 0x%08x == 0x%08zx ", MARK_NUMBER,
-					place);
-			text_add(&c->out, "%sgoto rule/%s\n", p->cond[k], p->id);
-		}
+		p->interfaces = interfaces_text(c, p);
+		for (size_t k = 0; k < p->n_lines; k++)
+			lines[n++] = &p->lines[k];
 	}
-	text_add(&c->out, "\t\tgoto no_rule\n\t}\n\n");
+	chains_of_list(c, "rules/all", lines, n);
 }
 
 void
 layout_decide(struct compiler *c)
 {
+	size_t pairs;
+
 	for (size_t i = 0; i < c->n_rules; i++) {
 		const struct conf_rule *r = c->rules[i].r;
 
+		c->n_lines += c->rules[i].n_lines;
 		for (size_t k = 0; k < c->n_ifaces; k++) {
 			struct iface_part *f = &c->ifaces[k];
 
-			if (!c->rules[i].n_cond)
+			if (!c->rules[i].n_lines)
 				continue;
 			f->in_src |=
 				r->src_iface.kind == IFACE_ONE && r->src_iface.iface == f->iface;
@@ -224,7 +238,8 @@ layout_decide(struct compiler *c)
 				r->dst_iface.kind == IFACE_ONE && r->dst_iface.iface == f->iface;
 		}
 	}
-	c->one_list = count_pair_lines(c) > PAIR_LINES_MAX;
+	pairs = count_pair_lines(c);
+	c->one_list = pairs > PAIR_LINES && pairs > PAIR_TIMES * c->n_lines;
 	for (size_t i = 0; c->one_list && i < c->n_ifaces; i++)
 		sets_entered(c, &c->ifaces[i]); /* sets are written before the list */
 }
@@ -242,4 +257,5 @@ layout_chains(struct compiler *c)
 		write_one_list(c);
 	else if (c->n_ifaces)
 		write_pairs(c);
+	chains_found(c);
 }

@@ -3,6 +3,7 @@
  * From a rule's networks and service to nft conditions. Interfaces are not looked at here: they
  * decide in which chain a condition stands (layout.c).
  */
+#include <stdlib.h>
 #include <string.h>
 #include "core/rules/parts.h"
 
@@ -164,22 +165,51 @@ add_icmp(struct compiler *c, struct text *t, const struct service_match *m, cons
 }
 
 static void
-add_condition(struct compiler *c, struct rule_part *p, const char *cond)
+add_line(struct compiler *c, struct rule_part *p, struct line l)
 {
-	p->cond = arena_grow(c->a, p->cond, p->n_cond, sizeof(*p->cond));
-	p->cond[p->n_cond++] = cond;
+	p->lines = arena_grow(c->a, p->lines, p->n_lines, sizeof(*p->lines));
+	l.rule = p;
+	p->lines[p->n_lines++] = l;
 }
 
-static bool
-holds_private(const struct compiler *c, const struct addr_set *set, uint8_t family)
+static int
+port_sort(const void *a, const void *b)
+{
+	return ((const struct port_range *)a)->lo - ((const struct port_range *)b)->lo;
+}
+
+/* Ranges as configured may come in any order and overlap: here they are ascending and apart. */
+static const struct port_range *
+apart(struct compiler *c, const struct port_range *r, size_t n, size_t *n_out)
+{
+	struct port_range *s = arena_array(c->a, struct port_range, n + 1);
+
+	*n_out = 0;
+	for (size_t i = 0; i < n; i++)
+		s[i] = r[i];
+	if (n)
+		qsort(s, n, sizeof(*s), port_sort);
+	for (size_t i = 0; i < n; i++) {
+		if (*n_out && s[i].lo <= s[*n_out - 1].hi) {
+			if (s[i].hi > s[*n_out - 1].hi)
+				s[*n_out - 1].hi = s[i].hi;
+			continue;
+		}
+		s[(*n_out)++] = s[i];
+	}
+	return s;
+}
+
+bool
+match_holds_private(const struct conf_model *m, const struct addr_set *set, uint8_t family)
 {
 	if (has_every(set, family))
 		return true;
-	for (size_t i = 0; i < set->n * c->n_ifaces; i++) {
+	for (size_t i = 0; i < set->n * m->n_ifaces; i++) {
 		const struct ip_range *r = &set->r[i % set->n];
-		const struct conf_iface *f = c->ifaces[i / set->n].iface;
+		const struct conf_iface *f = &m->ifaces[i / set->n];
 
-		for (unsigned node = 0; node < 2; node++)
+		for (unsigned node = 0; node < 2 && !f->sync; node++)
 			if ((f->has_private4 && ip_range_contains(r, &f->private4[node].addr)) ||
 				(f->has_private6 && ip_range_contains(r, &f->private6[node].addr)))
 				return true;
@@ -196,7 +226,7 @@ address_text(struct compiler *c, const struct rule_part *p, uint8_t family)
 	if (family) {
 		match_addresses(c, &t, &p->r->src, family, true, p->id);
 		match_addresses(c, &t, &p->r->dst, family, false, p->id);
-		if (p->r->action == RULE_SAT && holds_private(c, &p->r->dst, family))
+		if (p->r->action == RULE_SAT && match_holds_private(c->m, &p->r->dst, family))
 			text_add(&t, "%s daddr != @nodes%u ", family == 4 ? "ip" : "ip6", family);
 		if (!t.len)
 			text_add(&t, "meta nfproto ipv%u ", family);
@@ -215,17 +245,20 @@ service_conditions(struct compiler *c, struct rule_part *p, uint8_t family)
 
 	for (size_t i = 0; i < s->n_match; i++) {
 		const struct service_match *m = &s->match[i];
+		struct line l = {.family = family};
 		struct text t = {.a = c->a};
 		uint8_t *protos, icmp_family;
-		size_t n = 0;
 
 		if (merged[i])
 			continue;
 		text_add(&t, "%s", addresses);
 		if (m->kind == MATCH_ANY) {
-			add_condition(c, p, t.s);
+			l.cond = text_str(&t);
+			add_line(c, p, l);
 			continue;
 		}
+		protos = arena_array(c->a, uint8_t, s->n_match - i);
+		l.protos = protos;
 		if (m->kind == MATCH_ICMP) {
 			icmp_family = m->proto == 1 ? 4 : 6;
 			if (family && family != icmp_family)
@@ -233,19 +266,28 @@ service_conditions(struct compiler *c, struct rule_part *p, uint8_t family)
 			if (!family)
 				text_add(&t, "meta nfproto ipv%u ", icmp_family);
 			add_icmp(c, &t, m, name);
-			add_condition(c, p, t.s);
+			l.family = icmp_family;
+			protos[l.n_protos++] = m->proto;
+			l.types = m->types;
+			l.n_types = m->n_types;
+			l.cond = t.s;
+			add_line(c, p, l);
 			continue;
 		}
-		protos = arena_array(c->a, uint8_t, s->n_match - i);
 		for (size_t j = i; j < s->n_match; j++) {
 			if (merged[j] || !can_merge(m, &s->match[j]))
 				continue;
 			merged[j] = true;
-			if (!memchr(protos, s->match[j].proto, n))
-				protos[n++] = s->match[j].proto;
+			if (!memchr(protos, s->match[j].proto, l.n_protos))
+				protos[l.n_protos++] = s->match[j].proto;
 		}
-		add_protocols(c, &t, m, protos, n, name);
-		add_condition(c, p, t.s);
+		add_protocols(c, &t, m, protos, l.n_protos, name);
+		if (m->kind == MATCH_PORTS) {
+			l.sport = apart(c, m->sport, m->n_sport, &l.n_sport);
+			l.dport = apart(c, m->dport, m->n_dport, &l.n_dport);
+		}
+		l.cond = t.s;
+		add_line(c, p, l);
 	}
 }
 
@@ -259,8 +301,8 @@ match_service_text(struct compiler *c, const struct rule_part *p, const struct s
 }
 
 /* A translation to an address of one family cannot be made for packets of the other one. */
-static bool
-action_has_family(const struct conf_rule *r, uint8_t family)
+bool
+match_action_has_family(const struct conf_rule *r, uint8_t family)
 {
 	if (r->action == RULE_SAT && r->sat_ip.family && r->sat_ip.family != family)
 		return false;
@@ -295,7 +337,7 @@ match_conditions(struct compiler *c, struct rule_part *p)
 		uint8_t family = i ? 6 : 4;
 
 		has[i] = match_has_family(&r->src, family) && match_has_family(&r->dst, family) &&
-			 action_has_family(r, family);
+			 match_action_has_family(r, family);
 	}
 	if (has[0] && has[1] && all && r->action != RULE_SAT) {
 		service_conditions(c, p, 0);
@@ -305,7 +347,7 @@ match_conditions(struct compiler *c, struct rule_part *p)
 		if (has[1])
 			service_conditions(c, p, 6);
 	}
-	if (!p->n_cond)
+	if (!p->n_lines)
 		p->never = has[0] || has[1] ? "its service matches nothing in these networks"
 					    : "its networks and addresses share no address family";
 }

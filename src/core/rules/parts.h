@@ -13,7 +13,12 @@
  */
 #define MARK_ALLOW  0x40000000u
 #define MARK_REJECT 0x20000000u
-#define MARK_NUMBER 0x00ffffffu /* which translation; while the rules are walked: see layout.c */
+#define MARK_NUMBER 0x00ffffffu /* which translation */
+
+/* While the rules are walked, the bits below 31 are used otherwise: */
+#define MARK_PLACE       0x000001ffu /* one list for all: where the packet goes (layout.c) */
+#define MARK_FOUND       0x7ffffe00u /* the rule found so far: the earlier, the larger; 0: none */
+#define MARK_FOUND_SHIFT 9
 
 #define LOG_LIMIT "limit rate 10/second burst 20 packets "
 
@@ -21,15 +26,30 @@
 #define TRANSLATE_INTERFACE 1 /* source becomes the shared address of the outgoing interface */
 #define TRANSLATE_FIRST     2 /* from here on translations to addresses that rules name */
 
+/* One condition of a rule in full, as text and as what the tree (tree.h) needs to know of it. */
+struct line {
+	const struct rule_part *rule;
+	const char *cond; /* for nft, with a trailing blank */
+	uint8_t family;   /* 4, 6, 0 = both */
+	const uint8_t *protos;
+	size_t n_protos;                        /* 0: every protocol */
+	const struct port_range *sport, *dport; /* ascending, apart */
+	size_t n_sport, n_dport;                /* 0: not looked at */
+	const uint8_t *types;
+	size_t n_types; /* ICMP; 0: not looked at */
+};
+
 /* One rule, ready to be written. */
 struct rule_part {
 	const struct conf_rule *r;
 	const char *id;     /* of its chain and counter: "rule/ID" */
-	const char **cond;  /* nft conditions, each with a trailing blank; any of them is a match */
-	size_t n_cond;      /* 0: can never match */
-	const char *never;  /* why n_cond is 0 */
+	struct line *lines; /* any of them is a match */
+	size_t n_lines;     /* 0: can never match */
+	const char *never;  /* why n_lines is 0 */
 	uint32_t translate; /* TRANSLATE_… */
 	bool shares; /* an earlier rule has the same number, and the chains that go with it */
+	bool found;  /* is looked up by MARK_FOUND */
+	const char *interfaces; /* one list: what stands in front of its conditions, or NULL */
 };
 
 /* One interface that carries traffic: every one but the sync interfaces. */
@@ -50,6 +70,7 @@ struct compiler {
 	size_t n_ifaces;
 	struct rule_part *rules;
 	size_t n_rules;
+	size_t n_lines;   /* of all rules */
 	struct text sets; /* named sets that conditions refer to */
 	bool one_list;    /* one list of rules instead of one for each pair (layout.c) */
 	struct named_set *named;
@@ -74,7 +95,7 @@ const char *sets_list_text(
 /* "iifname @… ": the packet entered by the interface, be it tw-* or the NIC. */
 const char *sets_entered(struct compiler *c, const struct iface_part *f);
 
-/* match.c: fills in cond, n_cond and never. Adds to c->sets. */
+/* match.c: fills in lines, n_lines and never. Adds to c->sets. */
 void match_conditions(struct compiler *c, struct rule_part *p);
 /* "{ 10.1.0.0/24, 10.2.0.1 } " or a single element, of one family; what: "ip saddr". Empty text
  * when the set holds every address of the family. */
@@ -84,6 +105,10 @@ void match_addresses(struct compiler *c, struct text *t, const struct addr_set *
 const char *match_service_text(
 	struct compiler *c, const struct rule_part *p, const struct service_match *m);
 bool match_has_family(const struct addr_set *set, uint8_t family);
+/* What the rule does can be done to packets of the family. */
+bool match_action_has_family(const struct conf_rule *r, uint8_t family);
+/* One of the nodes' private addresses is in the set (of any family, or all of this one). */
+bool match_holds_private(const struct conf_model *m, const struct addr_set *set, uint8_t family);
 
 /* helper.c: the objects; in a rule's chain: who gets them; and what they let pass. */
 void helper_objects(struct compiler *c);
@@ -102,6 +127,12 @@ const char *layout_from_chain(struct compiler *c, const struct iface_part *f);
 /* The chain for packets that enter by `f` and are addressed to the firewall, or NULL: no rule. */
 const char *layout_core_chain(struct compiler *c, const struct iface_part *f);
 void layout_chains(struct compiler *c);
+
+/* chains.c: one list of rules, as chains and maps; `name` is the chain that it begins with. */
+void chains_of_list(
+	struct compiler *c, const char *name, const struct line *const *lines, size_t n);
+/* After all lists: the way from a rule that was remembered to what it does. */
+void chains_found(struct compiler *c);
 
 /* translate.c: numbers the translations; writes the NAT chains. */
 void translate_number(struct compiler *c);

@@ -77,7 +77,7 @@ translate_number(struct compiler *c)
 		uint32_t number;
 		size_t k;
 
-		if (!p->n_cond || (r->action != RULE_NAT && r->action != RULE_SAT))
+		if (!p->n_lines || (r->action != RULE_NAT && r->action != RULE_SAT))
 			continue;
 		p->translate = TRANSLATE_INTERFACE;
 		if (r->action == RULE_NAT && !r->nat_sender.family)
