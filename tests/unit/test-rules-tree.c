@@ -352,7 +352,7 @@ test_first_match(void **state)
 		{2000, 400, 200, 5}, {6, 4, 1, 70}};
 	unsigned deep = 0, remembering = 0;
 
-	for (uint64_t seed = 1; seed <= 400; seed++) {
+	for (uint64_t seed = 1; seed <= 200; seed++) {
 		struct prng p = {seed};
 		struct arena a = ARENA_INIT;
 		const struct world *w = &worlds[seed % 5];
@@ -374,8 +374,8 @@ test_first_match(void **state)
 		}
 		arena_free(&a);
 	}
-	assert_in_range(deep, 200, 400);
-	assert_in_range(remembering, 100, 400);
+	assert_in_range(deep, 100, 200);
+	assert_in_range(remembering, 50, 200);
 }
 
 /* Looks at few lines and few maps on the average, however long the list. */
