@@ -299,6 +299,24 @@ parse_master(const struct attr *outer, struct flow *f, struct attrs *up)
 }
 
 static void
+parse_start(const struct attr *outer, struct flow *f, struct attrs *up)
+{
+	struct attrs as = nested(outer);
+	uint8_t be[8] = {0};
+	struct attr a;
+
+	while (next_attr(&as, &a)) {
+		if (a.type != CTA_TIMESTAMP_START)
+			continue;
+		get_bytes(&as, &a, be, sizeof(be));
+		f->start_ns = 0;
+		for (unsigned i = 0; i < sizeof(be); i++)
+			f->start_ns = f->start_ns << 8 | be[i];
+	}
+	up->bad |= as.bad;
+}
+
+static void
 parse_rest(struct attrs *as, const struct attr *a, struct flow *f)
 {
 	switch (a->type) {
@@ -323,6 +341,9 @@ parse_rest(struct attrs *as, const struct attr *a, struct flow *f)
 		break;
 	case CTA_TUPLE_MASTER:
 		parse_master(a, f, as);
+		break;
+	case CTA_TIMESTAMP:
+		parse_start(a, f, as);
 		break;
 	case CTA_SEQ_ADJ_ORIG:
 		parse_adjust(a, f, 0, as);

@@ -79,7 +79,7 @@ class SyncNode(Namespace):
         self.engine_page = os.memfd_create("engine")
         os.truncate(self.engine_page, ENGINE_PAGE_SIZE)
         self.own = []
-        self.buffer_kb, self.burst = 4096, 100
+        self.buffer_kb, self.burst, self.after_s = 4096, 100, 0
         self.devs = [("sync", 1)]
         self.sysctl("net.netfilter.nf_conntrack_events=1", "net.ipv4.ip_forward=1",
                     "net.netfilter.nf_conntrack_tcp_loose=0")
@@ -145,7 +145,7 @@ class SyncNode(Namespace):
         m = struct.pack(">BBHH32sB", enabled, self.node_type, 7, 0xC157, self.key, len(self.devs))
         for dev, index in self.devs:
             m += bytes((len(dev),)) + dev.encode() + struct.pack(">H", index)
-        m += struct.pack(">IIIIH", self.buffer_kb, self.burst, 0, 0, len(self.own))
+        m += struct.pack(">IIIIH", self.buffer_kb, self.burst, self.after_s, 0, len(self.own))
         for a in self.own:
             v6 = ":" in a
             raw = socket.inet_pton(socket.AF_INET6 if v6 else socket.AF_INET, a)
@@ -225,8 +225,8 @@ class SyncNode(Namespace):
     # the table
 
     def flows(self, *what):
-        """Lines of conntrack -L."""
-        return self.exec("conntrack", "-L", *what, check=False).splitlines()
+        """Lines of conntrack -L; how old a flow is (as far as the kernel notes it) is each node's own."""
+        return re.sub(r" delta-time=\d+", "", self.exec("conntrack", "-L", *what, check=False)).splitlines()
 
     def count(self):
         return int(self.exec("conntrack", "-C"))

@@ -219,3 +219,22 @@ def test_a_nic_that_appears_while_config_hangs(pair):
     finally:
         node.kill("tw-config", signal.SIGCONT)
     pair.wait_settled()
+
+
+def test_sync_after(cluster):
+    """Connections that are old enough survive the loss of a node; before that the other has none of them."""
+    lab = cluster(ha="SyncAfter=4").up()
+    active, standby = lab.active, lab.standby
+    for node in lab.nodes:
+        assert node.ns.exec("sysctl", "-n", "net.netfilter.nf_conntrack_timestamp").strip() == "1"
+
+    def held():
+        return standby.ns.exec("conntrack", "-L", "-p", "tcp", "-s", CLIENT4, check=False).count("ESTABLISHED")
+    traffic = lab.traffic(connections=20).start()
+    assert held() == 0, "carried from the beginning"
+    wait_until(lambda: held() == 20, 30, lambda: f"old enough: {held()}")
+    active.power_off()
+    lab.wait_takeover(standby)
+    assert traffic.settle()
+    figures = traffic.mark("power loss")
+    assert figures.alive == 20 and figures.dead == 0 and figures.source_changes == 0, figures

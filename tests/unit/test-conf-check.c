@@ -48,8 +48,9 @@ static const struct row ha_rows[] = {
 	{BASE "set EthernetInterface sync PrivateIP=localhost\n", ""},
 	{BASE "set EthernetInterface sync Heartbeats=No\n", "always carries heartbeats"},
 	{BASE "set HighAvailability TPMQualityIncluded=1 LACPMembersHaveWeight=0 SyncAfter=3\n",
-		"7:77: warning: HighAvailability, SyncAfter: is stored, but has no effect in this "
-		"version"},
+		"7:77: warning: HighAvailability, SyncAfter: connections younger than 3 s are not "
+		"kept"},
+	{BASE "set HighAvailability SyncAfter=3 Sync=No\n", ""},
 	{BASE "set HighAvailability SyncAfter=0 TPMQualityIncluded=No ReconfFailoverTime=\n", ""},
 	{BASE "set Settings MaxConnections=1024\n",
 		"7:29: warning: Settings, MaxConnections: is stored, but has no effect"},

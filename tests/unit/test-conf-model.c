@@ -148,7 +148,7 @@ test_stored_only(void **state)
 			if (p->stored_only)
 				snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s ",
 					p->name);
-	assert_string_equal(list, "SyncAfter DeactivateBeforeReconf ReconfFailoverTime "
+	assert_string_equal(list, "DeactivateBeforeReconf ReconfFailoverTime "
 				  "ValidationTimeout MaxConnections "
 				  "HighBuffers ");
 }

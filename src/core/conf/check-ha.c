@@ -72,6 +72,11 @@ check_enabled(struct check *c, const struct conf_object *o, const struct conf_ha
 		check_warn(c, o, "UseUniqueSharedMAC", 0,
 			"all interfaces share one MAC address, which confuses some switches in "
 			"ways that are hard to find");
+	if (ha->sync && ha->sync_after_s)
+		check_warn(c, o, "SyncAfter", 0,
+			"connections younger than %u s are not kept on the other node: a takeover "
+			"ends them",
+			ha->sync_after_s);
 	for (size_t i = 0; i < c->n_ifaces; i++) {
 		weights += c->ifaces[i].weight;
 		others += !c->ifaces[i].sync;

@@ -99,8 +99,9 @@ static const struct schema_prop props_ha[] = {
 		"Connection changes that may wait for the peer before a repair takes their place."),
 	INT("SyncPacketMaxBurst", 1, 10000, "frames", "100",
 		"State synchronisation frames sent in one go."),
-	STORED_INT("SyncAfter", 0, 86400, "s", "0",
-		"Synchronise only connections that have lived this long."),
+	INT("SyncAfter", 0, 86400, "s", "0",
+		"Synchronise only connections that have lived this long: less work where many "
+		"short ones come and go. A younger one ends with a takeover."),
 	BOOL("UseUniqueSharedMAC", "Yes",
 		"Give each interface a shared MAC address of its own; No can confuse switches."),
 	STORED_BOOL("DeactivateBeforeReconf", "Yes",

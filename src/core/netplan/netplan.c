@@ -126,6 +126,9 @@ global_sysctls(struct build *b)
 	/* helpers only where a rule assigns one (kernels before 6.0 could do it by the port) */
 	add_sysctl(b, "", "0", "net/netfilter/nf_conntrack_helper");
 	add_sysctl(b, "", NULL, "net/netfilter/nf_conntrack_tcp_be_liberal"); /* state sync's */
+	if (b->m->ha.enabled && b->m->ha.sync && b->m->ha.sync_after_s)
+		add_sysctl(
+			b, "", "1", "net/netfilter/nf_conntrack_timestamp"); /* how old they are */
 }
 
 static void

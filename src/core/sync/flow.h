@@ -65,6 +65,8 @@ struct flow {
 	struct flow_tuple orig, reply;
 	uint32_t status; /* FLOW_SEEN_REPLY, FLOW_ASSURED */
 	uint32_t timeout_s, mark;
+	uint64_t start_ns; /* when it began, by the kernel's clock; 0 = not told. Never on the wire
+			    */
 	struct {
 		uint8_t state, scale[2], flags[2]; /* [0] original direction, [1] reply */
 	} tcp;

@@ -47,7 +47,7 @@ take_flow(void *arg, enum sync_kind kind, const struct flow *f)
 	struct statesync *s = arg;
 
 	(void)kind;
-	if (flow_is_carried(f, &s->own))
+	if (flow_is_carried(f, &s->own) && feed_carries(s, f))
 		compare_flow(&s->compare, f);
 }
 

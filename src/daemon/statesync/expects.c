@@ -54,8 +54,7 @@ expects_walked(void *arg, enum sync_kind kind, const struct expect *x)
 	struct statesync *s = arg;
 
 	/* something happened to it after this part of the walk was made: that was told */
-	if (s->duty.out != OUT_SENDING ||
-		recent_has(&s->feed.recent, expect_hash(x, s->feed.hash_key)))
+	if (!feed_walks(s) || recent_has(&s->feed.recent, expect_hash(x, s->feed.hash_key)))
 		return;
 	if (put_master(s, x))
 		put(s, kind, x);

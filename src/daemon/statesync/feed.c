@@ -4,9 +4,12 @@
  * for a bulk. Events come first; the walk goes on when they are done and the stream has room.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
 #include "daemon/statesync/statesync.h"
 
 #define ROUNDS_MAX   16 /* system calls of events in one go */
@@ -93,12 +96,24 @@ feed_put(struct statesync *s, enum sync_kind kind, const struct flow *f)
 }
 
 bool
-feed_carries(struct statesync *s, const struct flow *f)
+feed_carries(const struct statesync *s, const struct flow *f)
 {
-	if (!flow_is_local(f, &s->own))
-		return true;
-	s->feed.count.filtered++;
-	return false;
+	/* what a standby holds was carried, however young it is there */
+	return !flow_is_local(f, &s->own) &&
+	       (s->duty.part != SYNC_ACTIVE || ripe_carries(&s->feed.ripe, f->start_ns));
+}
+
+/* SyncAfter: of a flow that begins, or is surely too young, nothing is told. */
+static bool
+too_young(struct statesync *s, enum sync_kind kind, const struct flow *f)
+{
+	struct ripe *r = &s->feed.ripe;
+
+	if (!r->after_ns || kind == SYNC_DESTROY) /* that says itself when it began */
+		return false;
+	if (kind == SYNC_NEW)
+		ripe_began(r, flow_hash(f, s->feed.hash_key), s->feed.now);
+	return kind == SYNC_NEW || ripe_young(r, flow_hash(f, s->feed.hash_key), s->feed.now);
 }
 
 static void
@@ -106,8 +121,10 @@ take_event(void *arg, enum sync_kind kind, const struct flow *f)
 {
 	struct statesync *s = arg;
 
-	if (!feed_carries(s, f))
+	if (!feed_carries(s, f) || too_young(s, kind, f)) {
+		s->feed.count.filtered++;
 		return;
+	}
 	if (kind != SYNC_UPDATE)
 		compare_mark(&s->compare, f);
 	if (s->feed.walk.running)
@@ -195,9 +212,15 @@ take_walked(void *arg, enum sync_kind kind, const struct flow *f)
 	struct flow fresh;
 
 	(void)kind;
-	if (s->duty.out != OUT_SENDING || !feed_carries(s, f))
+	if (!feed_walks(s))
 		return;
-	if (s->duty.out_partial && !comparing_names(s, f))
+	if (!feed_carries(s, f)) {
+		s->feed.count.filtered++;
+		return;
+	}
+	if (s->feed.job == FEED_RIPE && !ripe_now(&s->feed.ripe, f->start_ns))
+		return;
+	if (s->feed.job == FEED_BULK && s->duty.out_partial && !comparing_names(s, f))
 		return;
 	if (recent_has(&s->feed.recent, flow_hash(f, s->feed.hash_key))) {
 		/* something happened to it after this part was made: ask again */
@@ -206,29 +229,129 @@ take_walked(void *arg, enum sync_kind kind, const struct flow *f)
 			return;
 		f = &fresh;
 	}
-	if (feed_put(s, SYNC_NEW, f))
+	if (s->feed.job == FEED_RIPE)
+		compare_mark(&s->compare, f);
+	if (feed_put(s, SYNC_NEW, f) && s->feed.job == FEED_BULK)
 		s->duty.out_sent++;
 }
 
-/* The walk runs exactly while there is a bulk to be sent. */
+/* The clock by which the kernel says when flows began. */
+static uint64_t
+real_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)(ts.tv_sec * NS_PER_S + ts.tv_nsec);
+}
+
+/* The kernel notes when flows begin; the configuration has it do so. */
 static bool
-walk_ready(struct statesync *s)
+begins_are_noted(void)
+{
+	int fd = open("/proc/sys/net/netfilter/nf_conntrack_timestamp", O_RDONLY | O_CLOEXEC);
+	char c = '0';
+
+	if (fd < 0)
+		return false;
+	if (read(fd, &c, 1) != 1)
+		c = '0';
+	close(fd);
+	return c == '1';
+}
+
+void
+feed_set_after(struct statesync *s)
+{
+	ripe_set(&s->feed.ripe, s->conf.after_s);
+	s->sink.gaps = s->conf.after_s > 0;
+}
+
+/* What there is to walk for. */
+static enum feed_job
+job_due(struct statesync *s, struct instant now)
 {
 	struct feed *f = &s->feed;
+	bool stepped;
 
-	if (s->duty.out != OUT_SENDING || f->events.fd < 0) {
-		ctnl_walk_stop(&f->walk);
+	if (f->events.fd < 0)
+		return FEED_NOTHING;
+	if (s->duty.out == OUT_SENDING)
+		return FEED_BULK;
+	if (s->duty.out != OUT_DONE || !duty_send(&s->duty))
+		return FEED_NOTHING;
+	if (f->job == FEED_RIPE || ripe_begin(&f->ripe, now, real_ns(), &stepped))
+		return FEED_RIPE;
+	if (f->ripe.after_ns && stepped)
+		duty_lost(&s->duty);
+	return FEED_NOTHING;
+}
+
+bool
+feed_walks(const struct statesync *s)
+{
+	return s->feed.job == FEED_RIPE || (s->feed.job == FEED_BULK && s->duty.out == OUT_SENDING);
+}
+
+struct instant
+feed_deadline(const struct statesync *s)
+{
+	const struct feed *f = &s->feed;
+	bool ready = f->events.fd >= 0 && s->duty.out == OUT_DONE && duty_send(&s->duty) &&
+		     stream_backlog(&s->stream) < WALK_BACKLOG;
+
+	return ready ? f->ripe.next : INSTANT_NEVER;
+}
+
+static void
+walk_stop(struct feed *f)
+{
+	ctnl_walk_stop(&f->walk);
+	f->job = FEED_NOTHING;
+}
+
+/* The walk runs exactly while there is something to be sent. */
+static bool
+walk_ready(struct statesync *s, struct instant now)
+{
+	struct feed *f = &s->feed;
+	enum feed_job job = job_due(s, now);
+
+	if (job == FEED_NOTHING) {
+		walk_stop(f);
 		return false;
 	}
-	if (f->walk.running && f->walk_id == s->duty.out_id)
+	if (f->walk.running && f->job == job && (job == FEED_RIPE || f->walk_id == s->duty.out_id))
 		return true;
+	f->job = job;
 	f->walk_id = s->duty.out_id;
 	recent_clear(&f->recent);
+	if (job == FEED_BULK && !s->duty.out_partial) {
+		ripe_set(&f->ripe, begins_are_noted() ? s->conf.after_s : 0);
+		ripe_bulk(&f->ripe, now, real_ns());
+	}
 	if (ctnl_walk_start(&f->walk) < 0) {
+		walk_stop(f);
 		duty_lost(&s->duty);
 		return false;
 	}
 	return true;
+}
+
+/* The walk came to its end. */
+static void
+walk_done(struct statesync *s, struct instant now, int result)
+{
+	struct feed *f = &s->feed;
+	enum feed_job job = f->job;
+
+	walk_stop(f);
+	if (result < 0)
+		duty_lost(&s->duty);
+	else if (job == FEED_RIPE)
+		ripe_done(&f->ripe, now, s->stream.flows);
+	else if (s->duty.out == OUT_SENDING)
+		duty_walked(&s->duty);
 }
 
 bool
@@ -240,17 +363,13 @@ feed_walk(struct statesync *s, struct instant now)
 	for (unsigned part = 0; part < WALK_PARTS; part++) {
 		int r;
 
-		if (!walk_ready(s) || stream_backlog(&s->stream) >= WALK_BACKLOG)
+		if (stream_backlog(&s->stream) >= WALK_BACKLOG || !walk_ready(s, now))
 			return false; /* an ACK brings us back */
 		r = ctnl_walk_next(&f->walk, take_walked, s);
 		recent_clear(&f->recent);
 		if (r == 1)
 			continue;
-		ctnl_walk_stop(&f->walk);
-		if (r < 0)
-			duty_lost(&s->duty);
-		else if (s->duty.out == OUT_SENDING)
-			duty_walked(&s->duty);
+		walk_done(s, now, r);
 		return false;
 	}
 	return true;

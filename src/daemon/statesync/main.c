@@ -181,6 +181,7 @@ after_round(void *arg, struct instant now)
 		duty_poll(&s->duty, now, calm && s->feed.events.fd >= 0, s->stream.flows);
 		put_controls(s, now);
 		more = feed_walk(s, now);
+		next = instant_min(next, feed_deadline(s));
 		next = instant_min(next, keep_poll(s, now));
 		next = instant_min(next, comparing_poll(s, now));
 		put_controls(s, now);
@@ -244,6 +245,7 @@ static void
 take_conf(struct statesync *s, const uint8_t *msg, size_t len)
 {
 	static struct ipc_sync_conf conf;
+	uint32_t after_s = s->conf.after_s;
 	bool same;
 
 	memset(&conf, 0, sizeof(conf));
@@ -253,6 +255,10 @@ take_conf(struct statesync *s, const uint8_t *msg, size_t len)
 	s->conf = conf;
 	sodium_memzero(conf.key, sizeof(conf.key));
 	own_refresh(s);
+	if (!s->configured || s->conf.after_s != after_s) {
+		feed_set_after(s);
+		duty_lost(&s->duty);
+	}
 	if (same)
 		return;
 	s->configured = true;

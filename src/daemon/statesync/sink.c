@@ -129,7 +129,7 @@ resolve_update(struct sink *a, const struct sink_item *it, int err)
 		f.has &= ~(uint32_t)FLOW_STATUS;
 		err = run_one(a, CTNL_UPDATE, &f, it->timeout_s);
 	}
-	if (err == -ENOENT && flow_is_local(&f, a->mine)) {
+	if (err == -ENOENT && (a->gaps || flow_is_local(&f, a->mine))) {
 		a->count.ignored++;
 	} else if (err == -ENOENT) {
 		a->count.unknown++;

@@ -13,6 +13,7 @@
 #include "core/sync/compare.h"
 #include "core/sync/duty.h"
 #include "core/sync/recent.h"
+#include "core/sync/ripe.h"
 #include "core/sync/stream.h"
 #include "daemon/child.h"
 #include "sys/ctnl.h"
@@ -114,6 +115,7 @@ struct sink {
 	uint32_t lifetime_s; /* given to flows that the standby holds */
 	const struct aging *aging;
 	const struct flow_own *mine; /* flows that end here the peer may know, and I do not */
+	bool gaps;                   /* the peer does not tell of all flows (SyncAfter) */
 	bool senior;                 /* my own table wins, and ages by itself */
 	bool mends;                  /* the next record is of a repair */
 	unsigned occupied;           /* of the last NEWs, how many were there already: 0…255 */
@@ -134,13 +136,17 @@ struct feed_counts {
 	uint64_t sent, filtered, not_carried, asked_again;
 };
 
+enum feed_job { FEED_NOTHING, FEED_BULK, FEED_RIPE };
+
 struct feed {
 	struct ctnl_events events;
 	struct loop_fd fd;
 	struct loop_timer gather; /* lets events gather when they come fast */
 	struct instant flushed;   /* last time that events were sent on */
-	struct ctnl_walk walk;    /* of the bulk */
-	uint32_t walk_id;         /* which bulk: duty.out_id */
+	enum feed_job job;        /* of the walk */
+	struct ctnl_walk walk;    /* for a bulk, or for what has become old enough */
+	struct ripe ripe;
+	uint32_t walk_id; /* which bulk: duty.out_id */
 	struct ctnl_query *query;
 	struct recent recent;
 	uint64_t hash_key;
@@ -291,10 +297,16 @@ bool feed_events(struct statesync *s, struct instant now, bool all);
 /* The next parts of the bulk, as far as the stream has room. True when there is more to do at once.
  */
 bool feed_walk(struct statesync *s, struct instant now);
+/* When feed_walk() has to be called without another reason. */
+struct instant feed_deadline(const struct statesync *s);
+/* SyncAfter changed. */
+void feed_set_after(struct statesync *s);
 
 /* This flow is the peer's business, too: what state sync carries is decided here and nowhere else.
  */
-bool feed_carries(struct statesync *s, const struct flow *f);
+bool feed_carries(const struct statesync *s, const struct flow *f);
+/* What the walk finds is wanted. */
+bool feed_walks(const struct statesync *s);
 /* A flow onto the stream; false when it is full. */
 bool feed_put(struct statesync *s, enum sync_kind kind, const struct flow *f);
 
