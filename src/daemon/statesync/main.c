@@ -405,14 +405,11 @@ confine(struct statesync *s)
 		tell_note(s, NOTE_NO_CONFINEMENT, PROC_STATESYNC, -r);
 }
 
-int
-statesync_main(const struct daemon_opts *o)
+static int
+run(struct statesync *s)
 {
-	static struct statesync sync;
-	struct statesync *s = &sync;
 	int r;
 
-	(void)o;
 	link_init(&s->link, &s->loop);
 	r = prepare(s);
 	if (r < 0) {
@@ -424,4 +421,20 @@ statesync_main(const struct daemon_opts *o)
 	r = loop_run(&s->loop);
 	status_publish(s, false, loop_now());
 	return r < 0 ? 1 : r;
+}
+
+int
+statesync_main(const struct daemon_opts *o)
+{
+	/* not static: all processes are one program, and the engine locks its memory */
+	struct statesync *s = calloc(1, sizeof(*s));
+	int r = 1;
+
+	(void)o;
+	if (s)
+		r = run(s);
+	else
+		child_unable(NULL, PROC_STATESYNC, ENOMEM);
+	free(s);
+	return r;
 }
