@@ -3,9 +3,8 @@
 #include <assert.h>
 #include "core/sync/stream.h"
 
-#define ACK_EVERY    16 /* frames */
-#define ACK_DELAY_NS NS_PER_MS
-#define ACK_SPACE_NS (NS_PER_MS / 2) /* what is applied is said at once, but no more often */
+#define ACK_EVERY    16              /* frames */
+#define ACK_SPACE_NS (2 * NS_PER_MS) /* at once, but no more often unless the peer asks */
 
 static uint16_t *
 len_of(struct stream_rx *rx, uint32_t seq)
@@ -33,8 +32,10 @@ stream_rx_reset(struct stream_rx *rx)
 }
 
 static void
-ack_within(struct stream_rx *rx, struct instant at)
+ack_soon(struct stream_rx *rx, struct instant now)
 {
+	struct instant at = instant_max(now, instant_add(rx->acked, ACK_SPACE_NS));
+
 	rx->ack_at = rx->ack_due ? instant_min(rx->ack_at, at) : at;
 	rx->ack_due = true;
 }
@@ -85,7 +86,7 @@ stream_take_data(struct stream *s, struct instant now, const uint8_t *payload, s
 		rx->ack_now = true; /* asked for, or a gap begins or closes */
 	if ((int32_t)(seq - rx->highest) > 0)
 		rx->highest = seq;
-	ack_within(rx, instant_add(now, ACK_DELAY_NS));
+	ack_soon(rx, now);
 	return true;
 }
 
@@ -116,7 +117,7 @@ stream_applied(struct stream *s, struct instant now)
 	if (rx->unacked >= ACK_EVERY)
 		rx->ack_now = true;
 	else
-		ack_within(rx, instant_max(now, instant_add(rx->acked, ACK_SPACE_NS)));
+		ack_soon(rx, now);
 }
 
 static unsigned
