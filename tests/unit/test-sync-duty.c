@@ -334,6 +334,25 @@ what_cannot_be_held_is_asked_for_again(void **state)
 	}
 }
 
+/* A bulk is whole, and before that is said something cannot be held: it is not said any more. */
+static void
+done_is_taken_back(void **state)
+{
+	struct duty a, b;
+
+	pair_up(&a, &b);
+	duty_lost(&a);
+	duty_poll(&a, start, true, 10);
+	carry(&a, &b, start);
+	duty_walked(&a);
+	carry(&a, &b, start);
+	duty_swept(&b);
+	duty_missed(&b, false);
+	carry(&b, &a, start);
+	assert_int_equal(state_of(&a), SYNC_SYNCING);
+	assert_int_equal(state_of(&b), SYNC_SYNCING);
+}
+
 /* What changed of a flow may come before the flow, while a bulk is on its way. */
 static void
 an_update_before_its_flow_is_no_loss(void **state)
@@ -546,6 +565,7 @@ main(void)
 		cmocka_unit_test(a_late_word_of_a_gap),
 		cmocka_unit_test(roles_change_and_back),
 		cmocka_unit_test(what_cannot_be_held_is_asked_for_again),
+		cmocka_unit_test(done_is_taken_back),
 		cmocka_unit_test(an_update_before_its_flow_is_no_loss),
 		cmocka_unit_test(a_term_may_grow),
 		cmocka_unit_test(a_term_may_grow_during_a_bulk),

@@ -120,7 +120,7 @@ duty_missed(struct duty *d, bool update)
 	if (d->part == SYNC_ACTIVE || !d->session || (update && d->in == IN_RECEIVING))
 		return;
 	d->put_incomplete |= d->in_complete;
-	d->in_complete = false;
+	d->in_complete = d->put_done = false;
 	d->missed = true;
 }
 
