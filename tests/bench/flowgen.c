@@ -9,9 +9,9 @@
  * every MS milliseconds; how long until NETNS has it, in µs pass FIRST STEP COUNT     after a line
  * of input: how long until a packet of each flow passes, in ms
  *
- * RATE is flows a second, 0 = as fast as can be. Answers are one line of JSON (but for dump); then
- * it waits for the end of its input, so that its own processor time can still be read. SIGTERM ends
- * the making early and in order. Not a test and not installed.
+ * RATE is flows a second, 0 = as fast as can be. But for dump: it says "ready", does it, answers
+ * with one line of JSON, and waits for the end of its input, so that its own processor time can
+ * still be read. SIGTERM ends the making early and in order. Not a test and not installed.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -95,6 +95,13 @@ fail(const char *what)
 {
 	fprintf(stderr, "tw-flowgen: %s: %s\n", what, strerror(errno));
 	exit(1);
+}
+
+static void
+say_ready(void)
+{
+	puts("ready");
+	fflush(stdout);
 }
 
 /* Packets do not ask for processor time as a process does: nor shall this. */
@@ -305,6 +312,7 @@ make_flows(struct gen *g, gen_step *step)
 	int64_t start = now_ns(), tick = start, cpu = own_cpu_ns(), end;
 	uint32_t done = 0, due = 0;
 
+	say_ready();
 	while (done < g->count) {
 		uint64_t pace = (uint64_t)(now_ns() - start) * g->rate / NS_PER_S;
 
@@ -451,6 +459,7 @@ measure_lag(struct gen *g, const char *netns, int64_t every_ns)
 
 	open_query_in(netns, &there);
 	be_urgent();
+	say_ready();
 	printf("[");
 	for (uint32_t i = 0; i < g->count && !stop; i++) {
 		int64_t us = one_lag(g, &there, g->first + i);
@@ -502,6 +511,7 @@ measure_pass(struct gen *g, uint32_t every)
 		return 2;
 	open_tuns(g);
 	be_urgent();
+	say_ready();
 	if (getchar() == EOF)
 		return 2;
 	start = at = now_ns();

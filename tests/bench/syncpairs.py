@@ -74,6 +74,8 @@ class Flowgen:
         self.node = node
         self.p = node.popen(program("tw-flowgen"), *map(str, args), stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, text=True)
+        if self.p.stdout.readline() != "ready\n":
+            raise LabError(f"tw-flowgen {args}: ended with {self.p.wait()}")
 
     def go(self):
         self.p.stdin.write("\n")
