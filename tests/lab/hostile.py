@@ -1,11 +1,12 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A bad neighbour on one wire, run inside a namespace by test_hostile.py.
+"""A bad neighbour on one wire, run inside a namespace by test_hostile.py and others.
 
     hostile.py flood IFACE GROUP SECONDS KIND     as many frames as it can; prints how many
         KIND noise (no frame of ours), header (right magic, nonsense behind it), short
     hostile.py record IFACE COUNT                 prints COUNT frames of the EtherType in hex
     hostile.py replay IFACE SECONDS               hex frames from standard input, over and over
+    hostile.py damage IFACE                       a frame of this machine's state sync, with another counter
 """
 import os
 import socket
@@ -41,6 +42,18 @@ def send_for(iface, frames, seconds):
     print(sent)
 
 
+def damage(iface):
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    s.bind((iface, 3))
+    while True:
+        frame, where = s.recvfrom(2000)
+        if where[2] == socket.PACKET_OUTGOING and frame[12:16] == b"\xc1\x57TW" and frame[17] >= 17:
+            break
+    while True:
+        s.send(frame[:34] + b"\xff" * 8 + frame[42:])
+        time.sleep(0.05)
+
+
 def main(what, iface, *rest):
     if what == "flood":
         send_for(iface, frames_of(rest[2], rest[0]), float(rest[1]))
@@ -48,6 +61,8 @@ def main(what, iface, *rest):
         s = raw(iface)
         for _ in range(int(rest[0])):
             print(s.recv(2000).hex(), flush=True)
+    elif what == "damage":
+        damage(iface)
     elif what == "replay":
         send_for(iface, [bytes.fromhex(line) for line in sys.stdin.read().split()], float(rest[0]))
 

@@ -14,6 +14,7 @@ import pytest
 
 from netns import Namespace, wait_until
 from syncnode import ACTIVE, PREPARE, STANDBY, SyncNode
+from test_hostile import PROGRAM as HOSTILE
 
 CLIENT, SERVER, SHARED = "10.9.0.1", "10.8.0.1", "203.0.113.1"
 
@@ -559,25 +560,9 @@ def test_other_key_is_refused(lab):
     assert not lab.b.told("sync_refused"), "the engine tells of it, and knows from where"
 
 
-# Sends one frame of state sync again and again, with a counter that was never used.
-DAMAGED = """
-import socket, time
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-s.bind(("sync", 3))
-while True:
-    f, where = s.recvfrom(2000)
-    if where[2] == 4 and f[12:16] == b"\\xc1\\x57TW" and f[17] >= 17:
-        break
-f = f[:34] + bytes([255] * 8) + f[42:]
-while True:
-    s.send(f)
-    time.sleep(0.05)
-"""
-
-
 def test_damaged_frames_are_told_once_a_minute(lab):
     lab.start()
-    lab.a.popen("/usr/bin/python3", "-c", DAMAGED)
+    lab.a.popen("/usr/bin/python3", "-B", HOSTILE, "damage", "sync")
     wait_until(lambda: lab.b.status().refused >= 80, 20, "refusals")
     told = lab.b.told("sync_refused")
     assert len(told) == 1 and told[0][0] > 0, told
