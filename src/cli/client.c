@@ -14,7 +14,7 @@
 #include "core/ctl/command.h"
 
 #define ANSWER_MAX     (64u << 20)
-#define ANSWER_WAIT_MS 15000 /* longer than any command takes */
+#define ANSWER_WAIT_MS 90000 /* longer than any command takes */
 
 void
 client_init(struct client *c, const char *run)
@@ -174,7 +174,7 @@ client_read_line(struct client *c)
 }
 
 static char *
-client_request(const char *cmd, const char *const *args, size_t n_args)
+client_request(const struct client *c, const char *cmd, const char *const *args, size_t n_args)
 {
 	json_t *list = json_array(), *root;
 	char *text;
@@ -184,6 +184,8 @@ client_request(const char *cmd, const char *const *args, size_t n_args)
 	root = json_pack("{s:i, s:s, s:o}", "v", CTL_VERSION, "cmd", cmd, "args", list);
 	if (!root)
 		return NULL;
+	if (c->session)
+		json_object_set_new(root, "session", json_string(c->session));
 	text = json_dumps(root, JSON_COMPACT);
 	json_decref(root);
 	return text;
@@ -192,7 +194,7 @@ client_request(const char *cmd, const char *const *args, size_t n_args)
 json_t *
 client_call(struct client *c, const char *cmd, const char *const *args, size_t n_args)
 {
-	char *text = client_request(cmd, args, n_args);
+	char *text = client_request(c, cmd, args, n_args);
 	json_error_t err;
 	json_t *answer = NULL;
 	ssize_t line;

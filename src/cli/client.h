@@ -12,10 +12,11 @@
 #define EXIT_UNREACHABLE 3
 
 struct client {
-	const char *run; /* folder of the socket */
-	int fd;          /* -1: not connected */
-	char error[512]; /* why the last call failed: what and what to check */
-	char *buf;       /* bytes read and not used yet */
+	const char *run;     /* folder of the socket */
+	const char *session; /* whose edits are meant; NULL = those of the user */
+	int fd;              /* -1: not connected */
+	char error[512];     /* why the last call failed: what and what to check */
+	char *buf;           /* bytes read and not used yet */
 	size_t len, size;
 };
 

@@ -10,9 +10,10 @@
 #include "cli/run.h"
 
 static const char usage_text[] =
-	"usage: twinwall [--run DIR] [--json] [COMMAND ...]\n"
-	"       twinwall [--run DIR] [--json] -f FILE\n"
+	"usage: twinwall [--run DIR] [--session NAME] [--json] [COMMAND ...]\n"
+	"       twinwall [--run DIR] [--session NAME] [--json] -f FILE\n"
 	"  --run DIR   folder of the control socket (/run/twinwall)\n"
+	"  --session NAME  edit in a session of that name, not in the user's own\n"
 	"  --json      print what the daemon answers as JSON\n"
 	"  -f FILE     run commands from a file, - = standard input; stops at the first error\n"
 	"  --version, --help\n"
@@ -21,7 +22,7 @@ static const char usage_text[] =
 	"Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 daemon not reachable.\n";
 
 struct options {
-	const char *run, *file;
+	const char *run, *session, *file;
 	bool json, help, version;
 	const char *error; /* what is wrong */
 	const char *words[WORDS_MAX];
@@ -32,19 +33,24 @@ struct options {
 static int
 option_take(struct options *o, char **argv)
 {
-	if (strcmp(argv[0], "--run") == 0 || strcmp(argv[0], "-f") == 0) {
+	if (strcmp(argv[0], "--run") == 0 || strcmp(argv[0], "--session") == 0 ||
+		strcmp(argv[0], "-f") == 0) {
 		if (!argv[1]) {
 			o->error = "an option lacks its value";
 			return 1;
 		}
 		if (argv[0][1] == 'f')
 			o->file = argv[1];
+		else if (argv[0][2] == 's')
+			o->session = argv[1];
 		else
 			o->run = argv[1];
 		return 2;
 	}
 	if (strncmp(argv[0], "--run=", 6) == 0)
 		o->run = argv[0] + 6;
+	else if (strncmp(argv[0], "--session=", 10) == 0)
+		o->session = argv[0] + 10;
 	else if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)
 		o->help = true;
 	else if (strcmp(argv[0], "--version") == 0)
@@ -94,6 +100,7 @@ main(int argc, char **argv)
 		return EXIT_DONE;
 	}
 	client_init(&s.client, o.run);
+	s.client.session = o.session;
 	s.json = o.json;
 	s.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	if (o.file) {

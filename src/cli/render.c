@@ -17,6 +17,7 @@ static const struct view views[] = {
 	{"connections", NULL, render_connections},
 	{"rules", NULL, render_rules},
 	{"log", NULL, render_log},
+	{"history", NULL, render_history},
 	{"help", NULL, render_help},
 };
 

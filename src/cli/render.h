@@ -30,6 +30,7 @@ void render_stat(const struct render *r, const json_t *data);
 void render_arp(const struct render *r, const json_t *data);
 void render_connections(const struct render *r, const json_t *data);
 void render_rules(const struct render *r, const json_t *data);
+void render_history(const struct render *r, const json_t *data);
 void render_help(const struct render *r, const json_t *data);
 
 /* Fields by name with a value for "not there". */

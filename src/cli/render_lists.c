@@ -217,3 +217,18 @@ render_help(const struct render *r, const json_t *data)
 	json_array_foreach (list, i, e)
 		help_property(r, e);
 }
+
+void
+render_history(const struct render *r, const json_t *data)
+{
+	const json_t *list = json_object_get(data, "revisions"), *e;
+	size_t i;
+
+	json_array_foreach (list, i, e) {
+		const char *remark = field_text(e, "remark", "");
+
+		fprintf(r->out, "%6lld  %s  %-10s  %s%s%s\n", field_int(e, "revision", 0),
+			field_text(e, "time", "?"), field_text(e, "state", "?"),
+			field_text(e, "author", ""), *remark ? ": " : "", remark);
+	}
+}

@@ -2,6 +2,7 @@
 /* One command from words to output, and the two ways to have many: a file and the prompt. */
 #pragma once
 #include "cli/client.h"
+#include "cli/context.h"
 #include "cli/words.h"
 
 struct session {
@@ -11,6 +12,7 @@ struct session {
 	const char *file; /* of a script; NULL otherwise */
 	unsigned line;
 	const struct words *words; /* of the line that runs, for error columns; or NULL */
+	struct context context;    /* cc */
 };
 
 /* Runs words[n] (the first is the command); prints; returns the exit status. */

@@ -13,7 +13,7 @@
 
 #define HISTORY_LINES 500
 
-static char prompt[128];
+static char prompt[256];
 
 static char *
 shell_prompt(EditLine *el)
@@ -29,8 +29,9 @@ prompt_update(struct session *s)
 	json_t *answer = client_call(&s->client, "stat", NULL, 0);
 
 	if (answer)
-		snprintf(prompt, sizeof(prompt), "%s:/> ",
-			field_text(json_object_get(answer, "data"), "name", "Device"));
+		snprintf(prompt, sizeof(prompt), "%.60s:/%s%s%s> ",
+			field_text(json_object_get(answer, "data"), "name", "Device"),
+			s->context.type, s->context.name[0] ? "/" : "", s->context.name);
 	else if (!prompt[0])
 		snprintf(prompt, sizeof(prompt), "Device:/> ");
 	json_decref(answer);
@@ -93,9 +94,24 @@ shell_loop(struct session *s, EditLine *el, History *hist)
 	}
 }
 
+/* Edits that nobody sees any more are not lost: where they are. */
+static void
+shell_leave(struct session *s)
+{
+	json_t *answer = client_call(&s->client, "changes", NULL, 0);
+	const char *text = field_text(json_object_get(answer, "data"), "text", "");
+
+	if (*text)
+		printf("There are edits that are not activated; go on with: twinwall --session "
+		       "%s\n",
+			s->client.session);
+	json_decref(answer);
+}
+
 int
 run_shell(struct session *s)
 {
+	char session[CTL_SESSION_MAX];
 	EditLine *el = el_init("twinwall", stdin, stdout, stderr);
 	History *hist = history_init();
 	char path[512];
@@ -120,7 +136,13 @@ run_shell(struct session *s)
 	el_set(el, EL_SIGNAL, 1);
 	el_set(el, EL_HIST, history, hist);
 	el_source(el, NULL);
+	if (!s->client.session) { /* each prompt has edits of its own */
+		snprintf(session, sizeof(session), "shell-%d", (int)getpid());
+		s->client.session = session;
+	}
 	shell_loop(s, el, hist);
+	shell_leave(s);
+	s->client.session = NULL;
 	mask = umask(077);
 	if (path[0])
 		history(hist, &ev, H_SAVE, path);

@@ -172,14 +172,47 @@ store_current(const struct store *s, uint32_t *revision)
 	return r;
 }
 
-int
-store_highest(const struct store *s, uint32_t *revision)
+static const char *const suffix[_STORE_KIND_MAX] = {
+	[STORE_KEPT] = ".conf", [STORE_TRIAL] = ".trial", [STORE_UNDONE] = ".undone"};
+
+static const char *
+file_name(char buf[32], uint32_t revision, enum store_kind kind)
 {
-	int fd = openat(s->revisions, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	snprintf(buf, 32, "%u%s", revision, suffix[kind]);
+	return buf;
+}
+
+static bool
+entry_parse(const char *name, struct store_entry *out)
+{
+	for (int k = 0; k < _STORE_KIND_MAX; k++)
+		if (number_parse(name, suffix[k], &out->number)) {
+			out->kind = (enum store_kind)k;
+			return true;
+		}
+	return false;
+}
+
+/* The highest first; of one number what was kept first. */
+static int
+entry_cmp(const void *x, const void *y)
+{
+	const struct store_entry *a = x, *b = y;
+
+	if (a->number != b->number)
+		return a->number < b->number ? 1 : -1;
+	return (int)a->kind - (int)b->kind;
+}
+
+int
+store_list(const struct store *s, struct arena *a, struct store_entry **entries, size_t *n)
+{
+	int fd = openat(s->revisions, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 	struct dirent *e;
 	DIR *d;
 
-	*revision = 0;
+	*entries = NULL;
+	*n = 0;
 	if (fd < 0)
 		return -errno;
 	d = fdopendir(fd);
@@ -189,13 +222,33 @@ store_highest(const struct store *s, uint32_t *revision)
 		return r;
 	}
 	while ((errno = 0, e = readdir(d))) {
-		uint32_t n;
+		struct store_entry found = {0};
+		struct stat st;
 
-		if (number_parse(e->d_name, ".conf", &n) && n > *revision)
-			*revision = n;
+		if (!entry_parse(e->d_name, &found))
+			continue;
+		if (fstatat(s->revisions, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			found.written_s = st.st_mtime;
+		*entries = arena_grow(a, *entries, *n, sizeof(**entries));
+		(*entries)[(*n)++] = found;
 	}
 	r = -errno;
 	closedir(d);
+	if (*n)
+		qsort(*entries, *n, sizeof(**entries), entry_cmp);
+	return r;
+}
+
+int
+store_highest(const struct store *s, uint32_t *revision)
+{
+	struct arena a = ARENA_INIT;
+	struct store_entry *e;
+	size_t n;
+	int r = store_list(s, &a, &e, &n);
+
+	*revision = r == 0 && n ? e[0].number : 0;
+	arena_free(&a);
 	return r;
 }
 
@@ -204,9 +257,33 @@ store_read(
 	const struct store *s, uint32_t revision, struct arena *a, const char **text, size_t *len)
 {
 	char name[32];
+	int r = -ENOENT;
 
-	snprintf(name, sizeof(name), "%u.conf", revision);
-	return store_read_file(s->revisions, name, STORE_TEXT_MAX, a, text, len);
+	for (int k = 0; k < _STORE_KIND_MAX && r == -ENOENT; k++)
+		r = store_read_file(s->revisions, file_name(name, revision, (enum store_kind)k),
+			STORE_TEXT_MAX, a, text, len);
+	return r;
+}
+
+ssize_t
+store_read_start(
+	const struct store *s, uint32_t revision, enum store_kind kind, char *buf, size_t size)
+{
+	char name[32];
+	int fd = openat(
+		s->revisions, file_name(name, revision, kind), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n;
+
+	buf[0] = '\0';
+	if (fd < 0)
+		return -errno;
+	n = read(fd, buf, size - 1);
+	if (n < 0)
+		n = -errno;
+	else
+		buf[n] = '\0';
+	close(fd);
+	return n;
 }
 
 int
@@ -214,8 +291,8 @@ store_write(const struct store *s, uint32_t revision, const char *text, size_t l
 {
 	char name[32];
 
-	snprintf(name, sizeof(name), "%u.conf", revision);
-	return store_write_file(s->revisions, name, text, len, 0600);
+	return store_write_file(
+		s->revisions, file_name(name, revision, STORE_KEPT), text, len, 0600);
 }
 
 int
@@ -225,4 +302,71 @@ store_set_current(const struct store *s, uint32_t revision)
 	int n = snprintf(text, sizeof(text), "%u\n", revision);
 
 	return store_write_file(s->dir, NAME_CURRENT, text, (size_t)n, 0600);
+}
+
+int
+store_prepare(const struct store *s, uint32_t revision, const char *text, size_t len)
+{
+	char name[32];
+
+	return store_write_file(
+		s->revisions, file_name(name, revision, STORE_TRIAL), text, len, 0600);
+}
+
+/* 0, also when it has been renamed already, or -errno. */
+static int
+rename_as(const struct store *s, uint32_t revision, enum store_kind from, enum store_kind to)
+{
+	char old[32], new[32];
+
+	if (renameat(s->revisions, file_name(old, revision, from), s->revisions,
+		    file_name(new, revision, to)) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return fsync(s->revisions) < 0 ? -errno : 0;
+}
+
+int
+store_keep(const struct store *s, uint32_t revision)
+{
+	int r = rename_as(s, revision, STORE_TRIAL, STORE_KEPT);
+	uint32_t current = 0;
+	char name[32];
+
+	if (r == 0 && faccessat(s->revisions, file_name(name, revision, STORE_KEPT), R_OK, 0) < 0)
+		r = -errno;
+	if (r < 0)
+		return r;
+	r = store_set_current(s, revision);
+	/* When only the last sync failed it is kept all the same: there must be no third answer. */
+	return r < 0 && store_current(s, &current) == 0 && current == revision ? 0 : r;
+}
+
+int
+store_undo(const struct store *s, uint32_t revision)
+{
+	uint32_t current = 0;
+	int r = store_current(s, &current);
+
+	if (r != 0 || current == revision)
+		return r < 0 ? r : -EBUSY;
+	/* .conf: the end came while it was being kept */
+	r = rename_as(s, revision, STORE_KEPT, STORE_UNDONE);
+	return r < 0 ? r : rename_as(s, revision, STORE_TRIAL, STORE_UNDONE);
+}
+
+void
+store_prune(const struct store *s, int64_t now_s)
+{
+	struct arena a = ARENA_INIT;
+	struct store_entry *e;
+	uint32_t current = 0;
+	char name[32];
+	size_t n;
+
+	if (store_current(s, &current) == 0 && store_list(s, &a, &e, &n) == 0)
+		for (size_t i = STORE_RETAIN_N; i < n; i++)
+			if (e[i].number != current && e[i].kind != STORE_TRIAL &&
+				now_s - e[i].written_s > STORE_RETAIN_S)
+				unlinkat(s->revisions, file_name(name, e[i].number, e[i].kind), 0);
+	arena_free(&a);
 }

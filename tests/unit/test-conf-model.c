@@ -149,7 +149,7 @@ test_stored_only(void **state)
 				snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s ",
 					p->name);
 	assert_string_equal(list, "DeactivateBeforeReconf ReconfFailoverTime "
-				  "ValidationTimeout MaxConnections "
+				  "MaxConnections "
 				  "HighBuffers ");
 }
 

@@ -203,7 +203,7 @@ test_answers(void **state)
 	expect(fd, true, NULL);
 	put(fd, "{\"v\":1,\"cmd\":\"nothing\"}\n");
 	expect(fd, false, "usage");
-	put(fd, "{\"v\":1,\"cmd\":\"commit\"}\n");
+	put(fd, "{\"v\":1,\"cmd\":\"wizard\"}\n");
 	expect(fd, false, "later");
 	put(fd, "{\"v\":1,\"cmd\":\"log\",\"args\":[\"0\"]}\n");
 	expect(fd, false, "usage");

@@ -90,6 +90,19 @@ const char *candidate_title(struct arena *a, const struct conf_object *o);
 const char *candidate_diff(
 	struct arena *a, const struct conf_candidate *from, const struct conf_candidate *to);
 
+/* The part of it that concerns one object; "" when it is alike in both. name "" for a singleton. */
+const char *candidate_diff_object(struct arena *a, const struct conf_candidate *from,
+	const struct conf_candidate *to, const struct schema_type *type, const char *name);
+
+/*
+ * Two edits of one base: the statements that bring the first onto the second, when they touch
+ * different objects. Otherwise NULL, and *conflicts names what both have touched: "IPRule a, IPRule
+ * *"; the latter is the order, which is touched by whoever moves a rule.
+ */
+const char *candidate_merge(struct arena *a, const struct conf_candidate *base,
+	const struct conf_candidate *mine, const struct conf_candidate *theirs,
+	const char **conflicts);
+
 /* Text of the properties that both nodes share, and of those of this node only; together the whole.
  */
 const char *candidate_show_shared(struct arena *a, const struct conf_candidate *c);
@@ -102,3 +115,7 @@ const char *candidate_show_local(struct arena *a, const struct conf_candidate *c
  */
 const char *candidate_users(struct arena *a, const struct conf_candidate *c,
 	enum schema_space space, const char *name, size_t max);
+
+/* The whole text with one object, and every reference to it, under another name. */
+const char *candidate_show_renamed(struct arena *a, const struct conf_candidate *c,
+	const struct schema_type *type, const char *name, const char *new_name);

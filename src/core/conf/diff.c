@@ -227,3 +227,48 @@ candidate_diff(struct arena *a, const struct conf_candidate *from, const struct 
 	}
 	return text_end(&t);
 }
+
+/* Its place in its list, from 1; 0 when its type has no order. */
+static size_t
+place_of(const struct conf_object *o)
+{
+	size_t place = 1;
+	bool ordered = false;
+
+	schema_each_prop (o->type, p)
+		ordered = ordered || p->position;
+	for (const struct conf_object *x = o->prev; x; x = x->prev)
+		place++;
+	return ordered ? place : 0;
+}
+
+static const char *
+name_before(const struct conf_object *o)
+{
+	return o->prev ? o->prev->name : "";
+}
+
+const char *
+candidate_diff_object(struct arena *a, const struct conf_candidate *from,
+	const struct conf_candidate *to, const struct schema_type *type, const char *name)
+{
+	const struct conf_object *x = candidate_get(from, type, name);
+	const struct conf_object *y = candidate_get(to, type, name);
+	size_t n = candidate_count(from, schema_type_id(type)), place = y ? place_of(y) : 0;
+	struct text t = {.a = a};
+
+	if (type->singleton) {
+		if (x || y)
+			diff_object(&t, x, y, 0);
+	} else if (x && !y) {
+		show_head(&t, "delete", x);
+		text_put(&t, "\n");
+	} else if (x) {
+		bool moved = place && strcmp(name_before(x), name_before(y)) != 0;
+
+		diff_object(&t, x, y, !moved ? 0 : place < n ? place : n);
+	} else if (y) {
+		show_object(&t, y, SHOW_ALL, place <= n ? place : 0);
+	}
+	return text_end(&t);
+}

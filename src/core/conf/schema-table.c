@@ -127,7 +127,7 @@ static const struct schema_prop props_ha[] = {
 };
 
 static const struct schema_prop props_settings[] = {
-	STORED_INT("ValidationTimeout", 5, 3600, "s", "30",
+	INT("ValidationTimeout", 5, 3600, "s", "30",
 		"An activated configuration that is not committed within this time is taken back."),
 	{.name = "MaxConnections",
 		.kind = KIND_INT,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who refers to an object: for the question before a deletion, and for "used by" in the web page.
+/*
+ * Who refers to an object: for the question before a deletion, for "used by" in the web page, and
+ * for giving it another name everywhere.
  */
 #include <string.h>
 #include "core/conf/builtin.h"
@@ -66,4 +68,52 @@ candidate_users(struct arena *a, const struct conf_candidate *c, enum schema_spa
 	if (u.n > max)
 		u.text = arena_printf(a, "%s%sand %zu more", u.text, max ? " " : "", u.n - max);
 	return u.n ? u.text : NULL;
+}
+
+static void
+rename_values(struct users *u, struct conf_object *o, const char *new_name)
+{
+	for (size_t k = 0; k < o->type->n_props; k++) {
+		const struct candidate_value *v = o->values[k];
+		struct candidate_value *copy;
+		struct candidate_item *items;
+		bool found = false;
+
+		if (!v || schema_prop_space(&o->type->props[k]) == SPACE_NONE)
+			continue;
+		items = arena_array(u->a, struct candidate_item, v->n);
+		for (size_t i = 0; i < v->n; i++) {
+			items[i] = v->items[i];
+			if (!item_means(u, &o->type->props[k], items[i].text))
+				continue;
+			found = true; /* what follows the name is the end of X_ip and the like */
+			items[i].text = arena_printf(
+				u->a, "%s%s", new_name, items[i].text + strlen(u->name));
+		}
+		if (!found)
+			continue;
+		copy = arena_new(u->a, struct candidate_value);
+		*copy = (struct candidate_value){items, v->n, v->line, v->column};
+		o->values[k] = copy;
+	}
+}
+
+const char *
+candidate_show_renamed(struct arena *a, const struct conf_candidate *c,
+	const struct schema_type *type, const char *name, const char *new_name)
+{
+	const char *text = conf_show(a, c, NULL, NULL);
+	struct conf_candidate copy = {0};
+	struct conf_errors errors = {0};
+	struct users u = {a, &copy, type->space, name, "", 0, 0};
+	struct conf_object *o;
+
+	conf_parse(a, text, strlen(text), &copy, &errors);
+	schema_each_type (t)
+		candidate_each (&copy, schema_type_id(t), user)
+			rename_values(&u, user, new_name);
+	o = candidate_get(&copy, type, name);
+	if (o)
+		o->name = arena_strdup(a, new_name);
+	return conf_show(a, &copy, NULL, NULL);
 }

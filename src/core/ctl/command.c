@@ -4,7 +4,9 @@
 #include "core/ctl/command.h"
 
 const struct ctl_command ctl_commands[_CTL_MAX] = {
-	[CTL_HA] = {CTL_HA, "ha", "[quality | why | -activate | -deactivate | -force active|none]",
+	[CTL_HA] = {CTL_HA, "ha",
+		"[quality | why | -activate | -deactivate | -force active|none | -resolve "
+		"mine|peer]",
 		"role of this node, state of the peer and of the flow tables",
 		"ha              which node this is, who forwards, whether the peer is alive\n"
 		"ha quality      every term of the quality factor and how they add up\n"
@@ -13,7 +15,10 @@ const struct ctl_command ctl_commands[_CTL_MAX] = {
 		"ha -deactivate  planned switch: the peer takes over; waits for the result\n"
 		"ha -force active  keep this node active whatever its quality (for debugging "
 		"only)\n"
-		"ha -force none    end of it",
+		"ha -force none    end of it\n"
+		"ha -resolve mine|peer  both nodes have changed their configuration apart from "
+		"each\n"
+		"                other: whose is it to be (see changes -peer)",
 		CTL_NOW},
 	[CTL_STAT] = {CTL_STAT, "stat", "", "connections, state sync, heartbeats and uptime", "",
 		CTL_NOW},
@@ -34,8 +39,9 @@ const struct ctl_command ctl_commands[_CTL_MAX] = {
 		CTL_NOW},
 	[CTL_RULES] = {CTL_RULES, "rules", "[NAME]", "IP rules with their packet and byte counts",
 		"", CTL_NOW},
-	[CTL_SHOW] = {CTL_SHOW, "show", "[TYPE [NAME]]",
-		"the configuration that runs, as statements", "", CTL_NOW},
+	[CTL_SHOW] = {CTL_SHOW, "show", "[-running] [TYPE [NAME]]",
+		"the configuration as statements, with the edits of this session",
+		"-running  what is in force, without the edits", CTL_NOW},
 	[CTL_LOG] = {CTL_LOG, "log", "[[-n] N] [-level LEVEL] [-id EVENT] | -explain EVENT",
 		"the last events of this node, the newest last",
 		"-n N            at most N events (50, up to 1000)\n"
@@ -50,31 +56,50 @@ const struct ctl_command ctl_commands[_CTL_MAX] = {
 	[CTL_HELP] = {CTL_HELP, "help", "[COMMAND|TYPE|EVENT]",
 		"this list, or help on a command, an object type, or an event of the log", "",
 		CTL_NOW},
-	[CTL_ADD] = {CTL_ADD, "add", "TYPE NAME Property=Value ...", "add an object", "",
-		CTL_LATER_EDIT},
-	[CTL_SET] = {CTL_SET, "set", "TYPE [NAME] Property=Value ...", "change an object", "",
-		CTL_LATER_EDIT},
-	[CTL_DELETE] = {CTL_DELETE, "delete", "TYPE NAME", "delete an object", "", CTL_LATER_EDIT},
-	[CTL_CC] = {CTL_CC, "cc", "[TYPE [NAME]]", "change the context of the next commands", "",
-		CTL_LATER_EDIT},
-	[CTL_CHANGES] = {CTL_CHANGES, "changes", "", "edits that are not activated", "",
-		CTL_LATER_EDIT},
-	[CTL_ACTIVATE] = {CTL_ACTIVATE, "activate", "", "put the edited configuration into force",
-		"", CTL_LATER_EDIT},
-	[CTL_COMMIT] = {CTL_COMMIT, "commit", "", "keep the activated configuration", "",
-		CTL_LATER_EDIT},
-	[CTL_CANCEL] = {CTL_CANCEL, "cancel", "", "drop all edits", "", CTL_LATER_EDIT},
-	[CTL_REJECT] = {CTL_REJECT, "reject", "TYPE NAME", "undo the edit of one object", "",
-		CTL_LATER_EDIT},
-	[CTL_HISTORY] = {CTL_HISTORY, "history", "", "revisions with author and time", "",
-		CTL_LATER},
-	[CTL_ROLLBACK] = {CTL_ROLLBACK, "rollback", "N", "bring revision N back", "",
-		CTL_LATER_EDIT},
+	[CTL_ADD] = {CTL_ADD, "add", "TYPE NAME Property=Value ...", "add an object",
+		"The edit waits for activate. See help TYPE for the properties.", CTL_NOW},
+	[CTL_SET] = {CTL_SET, "set", "TYPE [NAME] Property=Value ...", "change an object",
+		"Property= takes a property back to its default.", CTL_NOW},
+	[CTL_DELETE] = {CTL_DELETE, "delete", "TYPE NAME", "delete an object", "", CTL_NOW},
+	[CTL_RENAME] = {CTL_RENAME, "rename", "TYPE NAME NEWNAME",
+		"give an object another name, wherever it is used", "", CTL_NOW},
+	[CTL_CC] = {CTL_CC, "cc", "[TYPE [NAME]]", "change the context of the next commands",
+		"In the context of a type add, set, delete, show, rename and reject leave it out, "
+		"in\n"
+		"that of an object set and show leave out the name, too. cc alone ends it. For "
+		"the\n"
+		"prompt and for files of commands.",
+		CTL_NOW},
+	[CTL_CHANGES] = {CTL_CHANGES, "changes", "[-peer]",
+		"edits that are not activated, as statements",
+		"changes        those of this session, and who else edits what\n"
+		"changes -peer  from this node's configuration to the peer's, when the two have\n"
+		"               gone different ways",
+		CTL_NOW},
+	[CTL_ACTIVATE] = {CTL_ACTIVATE, "activate", "",
+		"put the edited configuration into force, on both nodes",
+		"Checked and prepared on both nodes, then applied on the inactive one, then on "
+		"the\n"
+		"active one. Without commit within ValidationTimeout (help Settings) both go back.",
+		CTL_NOW},
+	[CTL_COMMIT] = {CTL_COMMIT, "commit", "", "keep the activated configuration", "", CTL_NOW},
+	[CTL_CANCEL] = {CTL_CANCEL, "cancel", "", "drop all edits of this session", "", CTL_NOW},
+	[CTL_REJECT] = {CTL_REJECT, "reject", "TYPE [NAME]", "undo the edits of one object", "",
+		CTL_NOW},
+	[CTL_MERGE] = {CTL_MERGE, "merge", "",
+		"bring the edits onto a revision that came into force meanwhile",
+		"Works when the edits and the revision touch different objects.", CTL_NOW},
+	[CTL_HISTORY] = {CTL_HISTORY, "history", "[N]",
+		"the last N revisions (20) with time and author", "", CTL_NOW},
+	[CTL_ROLLBACK] = {CTL_ROLLBACK, "rollback", "[N]",
+		"bring revision N back, or take back what was activated",
+		"rollback    what was activated and is not committed goes back at once\n"
+		"rollback N  revision N is activated again, as a new one: commit keeps it",
+		CTL_NOW},
 	[CTL_BACKUP] = {CTL_BACKUP, "backup", "[FILE]", "save the configuration", "", CTL_LATER},
 	[CTL_RESTORE] = {CTL_RESTORE, "restore", "FILE", "load a saved configuration", "",
-		CTL_LATER_EDIT},
-	[CTL_WIZARD] = {CTL_WIZARD, "wizard", "", "set up a cluster step by step", "",
-		CTL_LATER_EDIT},
+		CTL_LATER},
+	[CTL_WIZARD] = {CTL_WIZARD, "wizard", "", "set up a cluster step by step", "", CTL_LATER},
 	[CTL_PING] = {CTL_PING, "ping", "ADDRESS", "ping from this node", "", CTL_LATER},
 	[CTL_TECHSUPPORT] = {CTL_TECHSUPPORT, "techsupport", "", "everything support needs to know",
 		"", CTL_LATER},

@@ -10,6 +10,7 @@
 #define CTL_VERSION     1     /* "v" of every request */
 #define CTL_REQUEST_MAX 65536 /* bytes of one request without its newline */
 #define CTL_ARGS_MAX    256   /* arguments of one request */
+#define CTL_SESSION_MAX 64    /* name of a session, with NUL */
 #define CTL_SOCKET      "control.sock"
 
 enum ctl_id {
@@ -25,12 +26,14 @@ enum ctl_id {
 	CTL_ADD,
 	CTL_SET,
 	CTL_DELETE,
+	CTL_RENAME,
 	CTL_CC,
 	CTL_CHANGES,
 	CTL_ACTIVATE,
 	CTL_COMMIT,
 	CTL_CANCEL,
 	CTL_REJECT,
+	CTL_MERGE,
 	CTL_HISTORY,
 	CTL_ROLLBACK,
 	CTL_BACKUP,
@@ -44,7 +47,6 @@ enum ctl_id {
 /* Why a command that the table knows is refused by this version. */
 enum ctl_later {
 	CTL_NOW,
-	CTL_LATER_EDIT, /* the configuration is changed in its file */
 	CTL_LATER,
 };
 

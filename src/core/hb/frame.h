@@ -24,6 +24,9 @@ enum frame_kind {
 	FRAME_SYNC_HELLO = 16, /* state sync: 16 and up */
 	FRAME_SYNC_DATA = 17,
 	FRAME_SYNC_ACK = 18,
+	FRAME_CONF_HELLO = 32, /* config: as state sync, 32 and up */
+	FRAME_CONF_DATA = 33,
+	FRAME_CONF_ACK = 34,
 };
 
 struct frame_header {

@@ -70,9 +70,11 @@ void
 session_set_key(struct session *s, uint16_t cluster, const uint8_t key[CLUSTER_KEY_LEN])
 {
 	uint8_t master[SESSION_KEY], id[SESSION_KEY];
-	const char *label = s->purpose == SESSION_ENGINE ? "engine" : "statesync";
+	static const char *const labels[] = {[SESSION_ENGINE] = "engine",
+		[SESSION_SYNC] = "statesync",
+		[SESSION_CONFIG] = "config"};
 
-	derive(key, label, cluster, 0, master);
+	derive(key, labels[s->purpose], cluster, 0, master);
 	if (s->key_id && s->cluster == cluster &&
 		sodium_memcmp(master, s->master, sizeof(master)) == 0)
 		return;

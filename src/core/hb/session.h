@@ -9,8 +9,8 @@
  * *current* challenge, which is drawn anew after each take-over: replayed hellos change nothing.
  * Until then the old session of the peer stays in force. A hello is never a sign of life.
  *
- * Engine and state sync use one struct session each, for different purposes and with different
- * keys. Pure: random bytes come from a stream seeded at start.
+ * Engine, state sync and config use one struct session each, for different purposes and with
+ * different keys. Pure: random bytes come from a stream seeded at start.
  */
 #pragma once
 #include "core/hb/frame.h"
@@ -20,7 +20,7 @@
 #define SESSION_WINDOW    1024 /* frames that may arrive out of order; multiple of 64 */
 #define SESSION_HELLO_LEN (FRAME_HEADER + FRAME_NONCE + 33 + FRAME_TAG)
 
-enum session_purpose { SESSION_ENGINE, SESSION_SYNC };
+enum session_purpose { SESSION_ENGINE, SESSION_SYNC, SESSION_CONFIG };
 
 struct session {
 	enum session_purpose purpose;

@@ -102,6 +102,11 @@ bool stream_put_expect(
 	struct stream *s, enum sync_kind kind, const struct expect *x, struct instant now);
 /* Control records use the reserve; false only when that is full, too: try again later. */
 bool stream_put_control(struct stream *s, const struct sync_record *rec, struct instant now);
+/*
+ * Bytes instead of records, for a stream that carries nothing else (config's): returns how many of
+ * them there was room for. They arrive in order, cut anywhere.
+ */
+size_t stream_put_bytes(struct stream *s, const uint8_t *bytes, size_t len, struct instant now);
 /* What was put so far may go out now; with `urgent` the peer is asked to acknowledge at once. */
 void stream_flush(struct stream *s, bool urgent);
 /* Frames that flows may still use. */

@@ -138,6 +138,24 @@ stream_put_flow(struct stream *s, enum sync_kind kind, const struct flow *f, str
 	assert(false); /* every record fits into an empty frame */
 }
 
+size_t
+stream_put_bytes(struct stream *s, const uint8_t *bytes, size_t len, struct instant now)
+{
+	size_t room = s->conf.payload_max - STREAM_DATA_HEADER, done = 0;
+
+	while (done < len && open_frame(s, false, now)) {
+		struct stream_slot *slot = slot_of(s, s->tx.tail);
+		size_t n = len - done < room ? len - done : room;
+
+		memcpy(slot->payload + STREAM_DATA_HEADER, bytes + done, n);
+		slot->len = (uint16_t)(STREAM_DATA_HEADER + n);
+		s->tx.open = false;
+		s->tx.tail++;
+		done += n;
+	}
+	return done;
+}
+
 bool
 stream_put_expect(struct stream *s, enum sync_kind kind, const struct expect *x, struct instant now)
 {

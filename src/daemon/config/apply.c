@@ -246,6 +246,51 @@ apply_start(struct config *c)
 	apply_run(c);
 }
 
+static void
+swap(struct revision *a, struct revision *b)
+{
+	struct revision x = *a;
+
+	*a = *b;
+	*b = x;
+}
+
+void
+apply_force(struct config *c, struct revision *next)
+{
+	swap(&c->rev, next);
+	c->apply.rules_loaded = c->in_force = false;
+	apply_run(c);
+}
+
+int
+apply_change(struct config *c, struct revision *next, char *why, size_t size)
+{
+	struct apply *ap = &c->apply;
+	bool loaded = ap->rules_loaded;
+	int r;
+
+	swap(&c->rev, next);
+	ap->rules_loaded = false;
+	r = apply_rules(c);
+	if (r < 0) { /* all or nothing: the old ones are still loaded */
+		snprintf(why, size, "the rules cannot be loaded: %.200s", ap->rules_error);
+		swap(&c->rev, next);
+		ap->rules_loaded = loaded;
+		return r;
+	}
+	r = apply_net(c);
+	if (r < 0) {
+		snprintf(why, size, "the kernel's network settings cannot be changed: %s",
+			strerror(-r));
+		apply_force(c, next);
+		return r;
+	}
+	apply_later(c, PERIOD_NS);
+	config_in_force(c);
+	return 0;
+}
+
 void
 apply_remove(struct config *c)
 {

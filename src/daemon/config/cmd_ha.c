@@ -249,6 +249,7 @@ show_alarms(const struct config *c, const struct node_status *s, struct instant 
 	if (s->scared)
 		alarm_add(list, "the peer was taken for dead several times of late, and lived: see "
 				"log -explain TW1109");
+	show_commit_alarms(c, list);
 	if (p->valid && memcmp(p->hash, c->rev.ha.hash, sizeof(p->hash)) != 0)
 		alarm_add(list, "the peer runs another configuration (revision %u, here %u)",
 			p->revision, c->rev.number);
@@ -320,6 +321,7 @@ ha_status(struct config *c, struct answer *out)
 	json_object_set_new(out->data, "position", json_string(position_name(s.position)));
 	json_object_set_new(out->data, "revision", json_integer(c->rev.number));
 	json_object_set_new(out->data, "hash", show_hash(c->rev.ha.hash));
+	json_object_set_new(out->data, "configuration", show_commit(c));
 	json_object_set_new(out->data, "peer", show_peer(&s, now));
 	json_object_set_new(out->data, "sync", show_sync(c));
 	json_object_set_new(out->data, "detection", show_detection(&s));
@@ -361,6 +363,8 @@ cmd_ha(struct config *c, const struct control_request *rq, struct answer *out)
 		ha_status(c, out);
 	else if (strcmp(what, "-force") == 0)
 		ha_force(c, rq, out);
+	else if (strcmp(what, "-resolve") == 0)
+		cmd_ha_resolve(c, rq, out);
 	else if (rq->n_args > 1)
 		answer_fail(out, ANSWER_USAGE, 1, "%.64s: one word too many", rq->args[1]);
 	else if (strcmp(what, "quality") == 0)

@@ -18,6 +18,19 @@ static command_fn *const handlers[_CTL_MAX] = {
 	[CTL_LOG] = cmd_log,
 	[CTL_SHUTDOWN] = cmd_shutdown,
 	[CTL_HELP] = cmd_help,
+	[CTL_ADD] = cmd_statement,
+	[CTL_SET] = cmd_statement,
+	[CTL_DELETE] = cmd_statement,
+	[CTL_RENAME] = cmd_rename,
+	[CTL_CC] = cmd_cc,
+	[CTL_CHANGES] = cmd_changes,
+	[CTL_ACTIVATE] = cmd_activate,
+	[CTL_COMMIT] = cmd_commit,
+	[CTL_CANCEL] = cmd_cancel,
+	[CTL_REJECT] = cmd_reject,
+	[CTL_MERGE] = cmd_merge,
+	[CTL_HISTORY] = cmd_history,
+	[CTL_ROLLBACK] = cmd_rollback,
 };
 
 void
@@ -95,22 +108,6 @@ node_type_name(enum node_type t)
 	return t == NODE_MASTER ? "master" : "slave";
 }
 
-static void
-command_later(struct config *c, const struct ctl_command *cmd, struct answer *out)
-{
-	if (cmd->later == CTL_LATER_EDIT) {
-		answer_fail(out, ANSWER_LATER, -1,
-			"%s: not in this version: edit twinwall.conf and use shutdown", cmd->name);
-		answer_hint(out,
-			"edit %s/twinwall.conf, check it with twinwalld --check, remove %s/current "
-			"so that "
-			"the file is read again, then: shutdown",
-			c->opts->etc, c->opts->state);
-	} else {
-		answer_fail(out, ANSWER_LATER, -1, "%s: not in this version", cmd->name);
-	}
-}
-
 void
 commands_run(struct config *c, const struct control_request *rq, struct answer *out)
 {
@@ -122,7 +119,7 @@ commands_run(struct config *c, const struct control_request *rq, struct answer *
 		answer_fail(out, ANSWER_USAGE, -1, "%.64s: no such command", rq->cmd);
 		answer_hint(out, "help lists the commands");
 	} else if (cmd->later != CTL_NOW) {
-		command_later(c, cmd, out);
+		answer_fail(out, ANSWER_LATER, -1, "%s: not in this version", cmd->name);
 	} else {
 		handlers[cmd->id](c, rq, out);
 	}

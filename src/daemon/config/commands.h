@@ -10,7 +10,7 @@
 
 enum answer_code {
 	ANSWER_OK,
-	ANSWER_WAIT,    /* the engine was asked: comes later */
+	ANSWER_WAIT,    /* comes later: from the engine, or by control_answer() */
 	ANSWER_USAGE,   /* wrong words */
 	ANSWER_REFUSED, /* understood, and not done */
 	ANSWER_FAILED,  /* tried, and it did not work */
@@ -25,7 +25,8 @@ struct answer {
 	char hint[512];        /* what to do, or "" */
 	int arg;               /* index of the argument that is wrong, -1 = none */
 	uint32_t wait_id;      /* ANSWER_WAIT */
-	enum command wait_cmd; /* ANSWER_WAIT */
+	enum command wait_cmd; /* ANSWER_WAIT for the engine */
+	unsigned wait_s;       /* ANSWER_WAIT for something else, so long; 0 = for the engine */
 };
 
 /* Runs a decoded request. */
@@ -60,13 +61,27 @@ command_fn cmd_stat;        /* cmd_stat.c */
 command_fn cmd_arp;         /* cmd_arp.c */
 command_fn cmd_connections; /* cmd_connections.c */
 command_fn cmd_rules;       /* cmd_rules.c */
-command_fn cmd_show;        /* cmd_show.c */
-command_fn cmd_help;        /* cmd_show.c */
+command_fn cmd_help;        /* cmd_help.c */
 command_fn cmd_log;         /* cmd_log.c */
 command_fn cmd_shutdown;    /* commands.c */
+command_fn cmd_statement;   /* cmd_edit.c: add, set, delete */
+command_fn cmd_rename;      /* cmd_edit.c … */
+command_fn cmd_show;
+command_fn cmd_cc;
+command_fn cmd_changes;
+command_fn cmd_cancel;
+command_fn cmd_reject;
+command_fn cmd_merge;
+command_fn cmd_activate; /* cmd_commit.c … */
+command_fn cmd_commit;
+command_fn cmd_rollback;
+command_fn cmd_history;
+command_fn cmd_ha_resolve;
 
 /* Parts that more than one command shows. */
 json_t *show_ports(const struct config *c, const struct node_status *s); /* interfaces */
 json_t *show_sync(const struct config *c);                               /* state, percent … */
 struct sync_report show_sync_report(const struct config *c);
+json_t *show_commit(const struct config *c); /* phase, trial, seconds_left … */
+void show_commit_alarms(const struct config *c, json_t *list);
 const char *node_type_name(enum node_type t); /* "master" */

@@ -13,6 +13,8 @@
 #include "daemon/config/config.h"
 #include "core/ctl/command.h"
 #include "daemon/config/control.h"
+#include "daemon/config/edit.h"
+#include "daemon/config/trial.h"
 #include "sys/ipcsock.h"
 
 #define SETUP_WAIT_MS 5000
@@ -105,7 +107,7 @@ config_load(struct config *c)
 		eventlog_add(&c->log, NOTE_STORE_FAILED, ARG(c->opts->state), ARG(strerror(-r)));
 		return r;
 	}
-	return revision_load(&c->rev, &c->store, c->opts, &c->log);
+	return trial_load(c);
 }
 
 /* Everything that must be there before the loop turns. 0 or -errno (logged). */
@@ -133,6 +135,8 @@ config_open(struct config *c, const int *fds)
 		return r;
 	herald_open(c);
 	strangers_open(c);
+	edits_open(c);
+	trial_open(c);
 	c->control = control_open(c, c->opts->run);
 	if (!c->control) {
 		r = -errno;
@@ -147,6 +151,8 @@ config_close(struct config *c)
 	if (c->control)
 		control_close(c->control);
 	c->control = NULL;
+	trial_close(c);
+	edits_close(c);
 	herald_close(c);
 	strangers_close(c);
 	links_fini(c);

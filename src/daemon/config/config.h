@@ -4,11 +4,13 @@
  * and state sync their parts, and serves the control socket. It decides nothing about roles and may
  * be slow: no heartbeat ever waits for it. Files: load.c (configuration), apply.c (kernel),
  * herald.c (announcing private addresses), links.c (other processes), serve.c (for the engine),
+ * trial.c and channel.c (revisions on both nodes), edit.c (edits that are not activated),
  * pages.c (what they publish), notes.c (their events), eventlog.c (the log), strangers.c (who
  * speaks another EtherType), control.c (socket), commands.c and cmd_*.c.
  */
 #pragma once
 #include "base/arena.h"
+#include "core/commit/commit.h"
 #include "core/conf/check.h"
 #include "core/node/conf.h"
 #include "core/netplan/netplan.h"
@@ -24,6 +26,7 @@
 struct revision {
 	struct arena arena;
 	uint32_t number;
+	struct commit_id id; /* the same on both nodes */
 	struct conf_candidate cand;
 	const struct conf_model *model;
 	const struct netplan *plan;
@@ -32,9 +35,21 @@ struct revision {
 	struct ipc_sync_conf sync; /* same */
 };
 
-/* load.c: 0, or -errno after every error was logged: nothing may be applied then. */
-int revision_load(struct revision *rev, const struct store *store, const struct daemon_opts *o,
-	struct eventlog *log);
+/*
+ * load.c: number 0 = the kept one. 0, or -errno after every error was logged: nothing may be
+ * applied then.
+ */
+int revision_load(struct revision *rev, uint32_t number, const struct store *store,
+	const struct daemon_opts *o, struct eventlog *log);
+/*
+ * From an edited text. 0, or -errno with the errors listed (warnings in any case), which lie in the
+ * revision's arena: revision_fini() in any case.
+ */
+int revision_make(struct revision *rev, uint32_t number, const char *text, size_t len,
+	const struct store *store, const struct daemon_opts *o, struct eventlog *log,
+	struct conf_errors *errors);
+/* As it is stored and sent. */
+const char *revision_text(struct arena *a, const struct commit_head *head, const char *statements);
 void revision_fini(struct revision *rev);
 /* hand.c: what engine, state sync and probe are told of a configuration. */
 void hand_ha_conf(struct ha_conf *out, const struct revision *rev, const uint8_t *key);
@@ -70,6 +85,13 @@ int apply_open(struct config *c, const int *setup_fds);
  * NICs allow, now or later.
  */
 void apply_start(struct config *c);
+/*
+ * Puts another revision into force; c->rev is the old one until then, and *next is the old one
+ * afterwards. 0, or -errno with a reason: the old one is in force as before.
+ */
+int apply_change(struct config *c, struct revision *next, char *why, size_t size);
+/* The same without a way back: what does not work is tried again until it does. */
+void apply_force(struct config *c, struct revision *next);
 /* Removes everything from the kernel. */
 void apply_remove(struct config *c);
 void apply_close(struct config *c);
@@ -177,8 +199,10 @@ struct config {
 	struct store store;
 	struct revision rev;
 	struct apply apply;
-	bool in_force; /* rev is in the kernel */
-	bool stop;     /* IPC_STOP came */
+	struct trial *trial; /* commit.h: how revisions come and go */
+	struct edits *edits; /* edit.h: what administrators have not activated yet */
+	bool in_force;       /* rev is in the kernel */
+	bool stop;           /* IPC_STOP came */
 	struct links links;
 	struct pages pages;
 	struct loop_timer notes;

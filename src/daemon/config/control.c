@@ -23,7 +23,8 @@ struct control_client {
 	size_t out_len, out_done;
 	bool eof;         /* nothing more will come */
 	bool closing;     /* close as soon as the answer is out */
-	uint32_t wait_id; /* of the engine's reply, 0 = none */
+	uint32_t wait_id; /* of the reply, 0 = none */
+	bool wait_engine; /* the engine's */
 	enum command wait_cmd;
 	struct loop_timer timer; /* end of waiting: for the reply, or for the client to read */
 	struct instant used;
@@ -116,8 +117,10 @@ client_request(struct control_client *cl, const char *line, size_t len)
 	}
 	cl->wait_id = answer.wait_id;
 	cl->wait_cmd = answer.wait_cmd;
+	cl->wait_engine = answer.wait_s == 0;
 	loop_timer(&cl->ctl->c->loop, &cl->timer,
-		instant_add(loop_now(), CONTROL_COMMAND_WAIT_S * NS_PER_S));
+		instant_add(loop_now(),
+			(answer.wait_s ? answer.wait_s : CONTROL_COMMAND_WAIT_S) * NS_PER_S));
 }
 
 /* Takes one line from what was read, if there is a whole one. False: more must be read. */
@@ -243,7 +246,10 @@ client_timer(struct loop_timer *t, struct instant now)
 	struct control_client *cl = t->arg;
 
 	(void)now;
-	if (cl->wait_id)
+	if (cl->wait_id && !cl->wait_engine)
+		client_fail(
+			cl, "there is no answer yet", "see ha and log for what has become of it");
+	else if (cl->wait_id)
 		client_fail(cl, "the engine has not answered within 5 seconds",
 			"see ha and log for what it is doing; the command may still take effect");
 	else
@@ -376,6 +382,25 @@ control_close(struct control *ctl)
 }
 
 void
+control_answer(struct control *ctl, uint32_t id, struct answer *answer)
+{
+	for (size_t i = 0; ctl && i < CONTROL_CLIENTS_MAX; i++) {
+		struct control_client *cl = &ctl->clients[i];
+
+		if (cl->fd.fd < 0 || !cl->wait_id || cl->wait_id != id)
+			continue;
+		cl->wait_id = 0;
+		eventlog_add(&ctl->c->log, NOTE_OPERATOR_ANSWER, ARG(cl->who), ARG(cl->asked),
+			ARG(answer->code == ANSWER_OK ? "done" : answer->error));
+		client_answer(cl, answer);
+		client_work(cl);
+		return;
+	}
+	json_decref(answer->data); /* he has left */
+	answer->data = NULL;
+}
+
+void
 control_reply(struct control *ctl, uint32_t id, enum refusal refusal)
 {
 	struct answer answer;
@@ -385,12 +410,8 @@ control_reply(struct control *ctl, uint32_t id, enum refusal refusal)
 
 		if (cl->fd.fd < 0 || !cl->wait_id || cl->wait_id != id)
 			continue;
-		cl->wait_id = 0;
 		commands_finish(cl->wait_cmd, refusal, &answer);
-		eventlog_add(&ctl->c->log, NOTE_OPERATOR_ANSWER, ARG(cl->who), ARG(cl->asked),
-			ARG(answer.code == ANSWER_OK ? "done" : answer.error));
-		client_answer(cl, &answer);
-		client_work(cl);
+		control_answer(ctl, id, &answer);
 		return;
 	}
 }
@@ -399,7 +420,8 @@ void
 control_engine_gone(struct control *ctl)
 {
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
-		if (ctl->clients[i].fd.fd >= 0 && ctl->clients[i].wait_id)
+		if (ctl->clients[i].fd.fd >= 0 && ctl->clients[i].wait_id &&
+			ctl->clients[i].wait_engine)
 			client_fail(&ctl->clients[i], "the engine was restarted meanwhile",
 				"see log, then try again");
 }

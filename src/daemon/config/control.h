@@ -21,6 +21,10 @@ struct control;
 struct control *control_open(struct config *c, const char *run_dir);
 void control_close(struct control *ctl);
 
+struct answer;
+
+/* The end of a command that waits for something else than the engine; takes answer->data. */
+void control_answer(struct control *ctl, uint32_t id, struct answer *answer);
 void control_reply(struct control *ctl, uint32_t id, enum refusal refusal);
 void control_engine_gone(struct control *ctl);
 /* Requests refused, by enum control_reject. */

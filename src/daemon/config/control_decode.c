@@ -34,8 +34,21 @@ decode_args(const json_t *args, struct control_request *out)
 }
 
 static enum control_reject
+decode_session(const json_t *v, struct control_request *out)
+{
+	if (!v)
+		return CONTROL_OK;
+	if (!json_is_string(v) || !json_string_length(v) ||
+		json_string_length(v) >= CTL_SESSION_MAX)
+		return CONTROL_SESSION;
+	out->session = json_string_value(v);
+	return text_clean(out->session) ? CONTROL_OK : CONTROL_BYTES;
+}
+
+static enum control_reject
 decode_root(struct control_request *out)
 {
+	enum control_reject r;
 	const json_t *v;
 
 	if (!json_is_object(out->root))
@@ -49,7 +62,8 @@ decode_root(struct control_request *out)
 	out->cmd = json_string_value(v);
 	if (!text_clean(out->cmd))
 		return CONTROL_BYTES;
-	return decode_args(json_object_get(out->root, "args"), out);
+	r = decode_session(json_object_get(out->root, "session"), out);
+	return r != CONTROL_OK ? r : decode_args(json_object_get(out->root, "args"), out);
 }
 
 enum control_reject
@@ -90,6 +104,7 @@ static const struct reject_words reject_words[_CONTROL_MAX] = {
 	[CONTROL_VERSION] = {"version", "the request's version \"v\" is not 1"},
 	[CONTROL_ARGS] = {"args", "\"args\" is not a list of at most 256 texts"},
 	[CONTROL_BYTES] = {"bytes", "the request holds control characters"},
+	[CONTROL_SESSION] = {"session", "\"session\" is not a text of 1 to 63 bytes"},
 };
 
 const char *

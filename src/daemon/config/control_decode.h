@@ -14,8 +14,9 @@ enum control_reject {
 	CONTROL_NOT_JSON,
 	CONTROL_NOT_REQUEST, /* not an object with "cmd" as a text */
 	CONTROL_VERSION,
-	CONTROL_ARGS,  /* not a list of texts, or too many */
-	CONTROL_BYTES, /* control characters in a text */
+	CONTROL_ARGS,    /* not a list of texts, or too many */
+	CONTROL_BYTES,   /* control characters in a text */
+	CONTROL_SESSION, /* "session" is no short text */
 	_CONTROL_MAX,
 };
 
@@ -24,7 +25,8 @@ struct control_request {
 	const char *cmd;
 	const char *args[CTL_ARGS_MAX];
 	size_t n_args;
-	const char *who; /* asks, for the log; set by the server, NULL = unknown */
+	const char *session; /* whose edits are meant; NULL = those of the user */
+	const char *who;     /* asks, for the log; set by the server, NULL = unknown */
 };
 
 /* line[len] without the newline. Anything but CONTROL_OK leaves nothing to free. */

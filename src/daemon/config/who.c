@@ -57,3 +57,16 @@ who_fmt(int fd, char *buf, size_t size)
 	user_name(uid, login, sizeof(login));
 	snprintf(buf, size, "%s (%s, pid %d)", user, login, (int)cred.pid);
 }
+
+void
+who_user(const char *who, char *buf, size_t size)
+{
+	const char *open = strstr(who, " ("), *end;
+
+	end = open ? open : who + strlen(who);
+	if (open && strncmp(open, " (pid ", 6) != 0) {
+		who = open + 2;
+		end = strchrnul(who, ',');
+	}
+	snprintf(buf, size, "%.*s", (int)(end - who), who);
+}

@@ -410,7 +410,7 @@ run(struct statesync *s)
 {
 	int r;
 
-	link_init(&s->link, &s->loop);
+	link_init(&s->link, &s->loop, SESSION_SYNC);
 	r = prepare(s);
 	if (r < 0) {
 		child_unable(s->page ? &s->page->notes : NULL, PROC_STATESYNC, -r);

@@ -8,7 +8,6 @@
  * here holds a table of flows.
  */
 #pragma once
-#include "core/hb/session.h"
 #include "core/sync/aging.h"
 #include "core/sync/compare.h"
 #include "core/sync/duty.h"
@@ -16,72 +15,12 @@
 #include "core/sync/ripe.h"
 #include "core/sync/stream.h"
 #include "daemon/child.h"
+#include "daemon/synclink.h"
 #include "sys/ctnl.h"
 #include "sys/loop.h"
-#include "sys/packet.h"
 
-#define SYNC_LINKS       2
-#define LINK_SILENT_NS   NS_PER_S /* nothing authentic for so long: the link is lost */
 #define EVENT_BUFFER     (32u << 20)
-#define FRAME_BUFFER     (8u << 20)
 #define LIBERAL_AFTER_NS (10 * NS_PER_S) /* be liberal so long after becoming active */
-
-/* link.c: frames on the sync interfaces, sealed; the session with the peer. */
-
-struct link_dev {
-	char name[DEV_NAME_MAX];
-	uint16_t index;
-	struct packet_sock sock;
-	struct loop_fd fd;
-	bool carrier;
-	struct instant heard; /* something authentic came in here */
-};
-
-struct link_counts {
-	uint64_t sent, received, bytes_sent, refused[_REJECT_MAX], drops;
-};
-
-typedef void link_payload_fn(
-	void *arg, enum frame_kind kind, const uint8_t *payload, size_t len, struct instant now);
-
-struct link {
-	struct loop *loop;
-	struct session session;
-	uint16_t ethertype;
-	struct conf_ha ha; /* for conf_shared_mac() only: cluster_id */
-	unsigned n_devs;
-	struct link_dev dev[SYNC_LINKS];
-	struct instant heard;    /* anything authentic from the peer */
-	struct instant hello_at; /* next hello of our own accord */
-	struct instant answered; /* last hello in answer to something */
-	struct instant all_at;   /* next ACK that goes out on every device */
-	struct link_counts count;
-	link_payload_fn *on_payload;
-	void (*on_session)(void *arg, struct instant now);
-	void *arg;
-};
-
-void link_init(struct link *l, struct loop *loop);
-/* New devices, key or cluster: starts over with a session of its own. */
-void link_configure(struct link *l, const struct ipc_sync_conf *c);
-void link_close(struct link *l);
-/* Every 250 ms: opens what has appeared, closes what has gone, looks at carriers. */
-void link_check(struct link *l);
-/* Room for records and stream header in one frame, by the devices' MTU. */
-uint16_t link_payload_max(const struct link *l);
-/* Seals and sends a payload. */
-void link_send(struct link *l, struct instant now, enum frame_kind kind, const uint8_t *payload,
-	size_t len);
-/* Sends a hello when it is time; returns when to be called again. */
-struct instant link_poll(struct link *l, struct instant now);
-/* Begins another session: the present one makes no sense to the peer, or shall not to us. */
-void link_restart(struct link *l, const struct ipc_sync_conf *c);
-bool link_up(const struct link *l); /* some device has carrier */
-static inline bool
-link_reachable(const struct link *l, struct instant now)
-{
-	return l->session.established && instant_sub(now, l->heard) < LINK_SILENT_NS;
-}
 
 /* sink.c: what the peer says, into the kernel. */
 

@@ -10,8 +10,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "daemon/statesync/statesync.h"
+#include "daemon/synclink.h"
 
+#define FRAME_BUFFER    (8u << 20)
 #define HELLO_NS        (100 * NS_PER_MS) /* without a session */
 #define HELLO_SILENT_NS (500 * NS_PER_MS) /* with a session, but silence */
 #define ANSWER_NS       (20 * NS_PER_MS)  /* at most so often in answer to the peer */
@@ -21,10 +22,12 @@
 static void on_readable(struct loop_fd *f, uint32_t events);
 
 void
-link_init(struct link *l, struct loop *loop)
+link_init(struct link *l, struct loop *loop, enum session_purpose purpose)
 {
 	memset(l, 0, sizeof(*l));
 	l->loop = loop;
+	l->purpose = purpose;
+	l->kind0 = purpose == SESSION_SYNC ? FRAME_SYNC_HELLO : FRAME_CONF_HELLO;
 	for (unsigned i = 0; i < SYNC_LINKS; i++) {
 		l->dev[i].sock.fd = -1;
 		l->dev[i].fd.fd = -1;
@@ -54,7 +57,7 @@ new_session(struct link *l, uint16_t cluster, const uint8_t key[CLUSTER_KEY_LEN]
 	uint8_t seed[32];
 
 	randombytes_buf(seed, sizeof(seed));
-	session_init(&l->session, SESSION_SYNC, seed);
+	session_init(&l->session, l->purpose, seed);
 	session_set_key(&l->session, cluster, key);
 	sodium_memzero(seed, sizeof(seed));
 	l->hello_at = INSTANT_ZERO;
@@ -99,8 +102,8 @@ open_dev(struct link *l, struct link_dev *d, int ifindex)
 	uint8_t group[6];
 
 	conf_shared_mac(&l->ha, d->index, true, group);
-	if (packet_open(&d->sock, ifindex, l->ethertype, group, FRAME_SYNC_HELLO, FRAME_SYNC_ACK,
-		    FRAME_BUFFER) < 0) {
+	if (packet_open(&d->sock, ifindex, l->ethertype, group, l->kind0,
+		    (uint8_t)(l->kind0 + FRAME_SYNC_ACK - FRAME_SYNC_HELLO), FRAME_BUFFER) < 0) {
 		d->sock.fd = -1;
 		return;
 	}
@@ -162,7 +165,7 @@ send_hello(struct link *l, struct link_dev *d)
 
 	if (d->sock.fd < 0)
 		return;
-	len = session_hello(&l->session, FRAME_SYNC_HELLO, d->index, frame);
+	len = session_hello(&l->session, l->kind0, d->index, frame);
 	packet_send(&d->sock, frame, len);
 }
 
@@ -225,9 +228,8 @@ static void
 send_on(struct link *l, struct link_dev *d, enum frame_kind kind, const uint8_t *payload,
 	size_t len)
 {
-	uint8_t frame[FRAME_MAX];
-	size_t n = session_seal(
-		&l->session, (uint8_t)kind, d->index, payload, len, frame, sizeof(frame));
+	uint8_t frame[FRAME_MAX], wire = (uint8_t)(l->kind0 + kind - FRAME_SYNC_HELLO);
+	size_t n = session_seal(&l->session, wire, d->index, payload, len, frame, sizeof(frame));
 
 	if (!n)
 		return;
@@ -289,7 +291,7 @@ take_frame(struct link *l, struct link_dev *d, const struct packet_in *in, struc
 
 	if (r == FRAME_OK && h.index != d->index)
 		r = REJECT_WIRING;
-	if (r == FRAME_OK && h.kind == FRAME_SYNC_HELLO) {
+	if (r == FRAME_OK && h.kind == l->kind0) {
 		take_hello(l, d, &h, in->data, now);
 		return;
 	}
@@ -303,7 +305,8 @@ take_frame(struct link *l, struct link_dev *d, const struct packet_in *in, struc
 	}
 	l->count.received++;
 	l->heard = d->heard = now;
-	l->on_payload(l->arg, (enum frame_kind)h.kind, payload, len, now);
+	l->on_payload(
+		l->arg, (enum frame_kind)(h.kind - l->kind0 + FRAME_SYNC_HELLO), payload, len, now);
 }
 
 static void

@@ -1,36 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Commands show and help: what the process itself knows. */
+/* Command help. */
 #include <stdio.h>
 #include <string.h>
 #include "core/conf/schema.h"
 #include "daemon/config/commands.h"
-
-void
-cmd_show(struct config *c, const struct control_request *rq, struct answer *out)
-{
-	const struct schema_type *type = NULL;
-	struct arena a = ARENA_INIT;
-	const char *text;
-
-	if (rq->n_args > 2) {
-		answer_fail(out, ANSWER_USAGE, 2, "%.64s: one word too many", rq->args[2]);
-		return;
-	}
-	if (rq->n_args > 0 && !(type = schema_type_find(rq->args[0]))) {
-		answer_fail(out, ANSWER_USAGE, 0, "%.64s: no such type", rq->args[0]);
-		answer_hint(out, "help lists the types; names are case-sensitive");
-		return;
-	}
-	text = conf_show(
-		&a, &c->rev.cand, type ? type->name : NULL, rq->n_args == 2 ? rq->args[1] : NULL);
-	if (rq->n_args == 2 && !text[0])
-		answer_fail(out, ANSWER_REFUSED, 1, "%s %.64s: no such object", type->name,
-			rq->args[1]);
-	else
-		out->data = json_pack(
-			"{s:s, s:I}", "text", text, "revision", (json_int_t)c->rev.number);
-	arena_free(&a);
-}
 
 static void
 help_all(struct answer *out)
