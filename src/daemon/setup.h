@@ -78,6 +78,12 @@ struct sync_status {
 	uint64_t flows_repaired, flows_left_over; /* missing, wrongly there: on this node */
 	uint32_t buckets, buckets_unsettled;      /* of the last comparison */
 	struct instant equal_at;                  /* last one without a difference, 0 = none */
+
+	/* Beside flows: entries held or told now, sets that take part, and counters of both. */
+	uint32_t neighbours, sets, set_elements;
+	uint64_t neighbours_sent, neighbours_written, neighbours_failed;
+	uint64_t elements_sent, elements_written, elements_failed;
+	uint64_t elements_unknown; /* of sets that this node does not have, or not alike */
 };
 
 struct sync_page {

@@ -36,26 +36,52 @@ neigh_address(const struct nlattr *attr, uint8_t family, struct ip_addr *out)
 	return !ip_is_multicast(out);
 }
 
-static int
-neigh_message(const struct nlmsghdr *nlh, void *data)
+/* ndm_updated is in clock ticks of user space: hundredths of a second, on every architecture. */
+static void
+neigh_age(const struct nlattr *attr, struct neigh *out)
+{
+	struct nda_cacheinfo ci;
+
+	if (!attr || mnl_attr_get_payload_len(attr) < sizeof(ci))
+		return;
+	memcpy(&ci, mnl_attr_get_payload(attr), sizeof(ci));
+	out->changed_ms = ci.ndm_updated < UINT32_MAX / 10 ? ci.ndm_updated * 10 : UINT32_MAX;
+}
+
+bool
+neigh_parse(const struct nlmsghdr *nlh, struct neigh *out)
 {
 	const struct ndmsg *nd = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *tb[NDA_MAX + 1] = {0};
-	struct dump *d = data;
-	struct neigh n = {0};
 
+	*out = (struct neigh){0};
 	if (nlh->nlmsg_type != RTM_NEWNEIGH || mnl_nlmsg_get_payload_len(nlh) < sizeof(*nd))
-		return MNL_CB_OK;
+		return false;
 	if (mnl_attr_parse(nlh, sizeof(*nd), neigh_attr, tb) < 0 ||
-		!neigh_address(tb[NDA_DST], nd->ndm_family, &n.addr) ||
-		!(nd->ndm_state & ~NUD_NOARP) || !if_indextoname((unsigned)nd->ndm_ifindex, n.dev))
-		return MNL_CB_OK;
-	n.state = nd->ndm_state;
-	n.flags = nd->ndm_flags;
-	if (tb[NDA_LLADDR] && mnl_attr_get_payload_len(tb[NDA_LLADDR]) == sizeof(n.mac)) {
-		n.has_mac = true;
-		memcpy(n.mac, mnl_attr_get_payload(tb[NDA_LLADDR]), sizeof(n.mac));
+		!neigh_address(tb[NDA_DST], nd->ndm_family, &out->addr) ||
+		!(nd->ndm_state & ~NUD_NOARP))
+		return false;
+	out->ifindex = nd->ndm_ifindex;
+	out->state = nd->ndm_state;
+	out->flags = nd->ndm_flags;
+	if (tb[NDA_PROTOCOL] && mnl_attr_validate(tb[NDA_PROTOCOL], MNL_TYPE_U8) == 0)
+		out->protocol = mnl_attr_get_u8(tb[NDA_PROTOCOL]);
+	if (tb[NDA_LLADDR] && mnl_attr_get_payload_len(tb[NDA_LLADDR]) == sizeof(out->mac)) {
+		out->has_mac = true;
+		memcpy(out->mac, mnl_attr_get_payload(tb[NDA_LLADDR]), sizeof(out->mac));
 	}
+	neigh_age(tb[NDA_CACHEINFO], out);
+	return true;
+}
+
+static int
+neigh_message(const struct nlmsghdr *nlh, void *data)
+{
+	struct dump *d = data;
+	struct neigh n;
+
+	if (!neigh_parse(nlh, &n) || !if_indextoname((unsigned)n.ifindex, n.dev))
+		return MNL_CB_OK;
 	d->out->v = arena_grow(d->a, d->out->v, d->out->n, sizeof(n));
 	d->out->v[d->out->n++] = n;
 	return MNL_CB_OK;

@@ -41,6 +41,8 @@ COUNTERS = ("events event_overruns flows_sent flows_inserted flows_updated flows
 
 COMPARED = ("comparisons buckets_differed comparisons_abandoned repairs_sent repairs_received flows_repaired "
             "flows_left_over").split()
+SIDE_COUNTERS = ("neighbours_sent neighbours_written neighbours_failed "
+                 "elements_sent elements_written elements_failed elements_unknown").split()
 
 
 class Status(ctypes.Structure):
@@ -48,7 +50,9 @@ class Status(ctypes.Structure):
                 ("session", ctypes.c_bool), ("part", ctypes.c_uint32),
                 *((name, ctypes.c_uint64) for name in COUNTERS), ("table_full", ctypes.c_bool),
                 *((name, ctypes.c_uint64) for name in COMPARED), ("buckets", ctypes.c_uint32),
-                ("buckets_unsettled", ctypes.c_uint32), ("equal_at", ctypes.c_int64)]
+                ("buckets_unsettled", ctypes.c_uint32), ("equal_at", ctypes.c_int64),
+                *((name, ctypes.c_uint32) for name in ("neighbours", "sets", "set_elements")),
+                *((name, ctypes.c_uint64) for name in SIDE_COUNTERS)]
 
 
 ENGINE_PAGE_SIZE = 1 << 22  # more than struct engine_page has

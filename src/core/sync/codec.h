@@ -13,6 +13,7 @@
 #include "core/sync/digest.h"
 #include "core/sync/expect.h"
 #include "core/sync/flow.h"
+#include "core/sync/side.h"
 
 enum sync_kind {
 	SYNC_CONTROL,
@@ -36,6 +37,7 @@ enum sync_control {
 	SYNC_BUCKETS,          /* page, bytes: of these buckets a partial bulk will be */
 	SYNC_VERDICT,          /* id, count = buckets that differed, unsettled = not judged */
 	SYNC_OWN,              /* id = 0 for the first, count, bytes: addresses that are mine */
+	SYNC_SIDE,             /* something beside flows: side.h */
 	_SYNC_CONTROL_MAX,
 };
 
@@ -52,6 +54,10 @@ struct sync_record {
 		uint8_t log2;
 		bool partial;
 	} control; /* SYNC_CONTROL */
+	struct {
+		uint8_t len;
+		const uint8_t *data; /* decoded: in the batch */
+	} side;                      /* SYNC_SIDE: 1…SIDE_MAX bytes */
 	union {
 		struct flow flow;           /* NEW, UPDATE, DESTROY */
 		struct expect expect;       /* EXPECT, UNEXPECT */

@@ -332,6 +332,15 @@ get_control(struct rd *r, unsigned type, struct sync_record *rec)
 	case SYNC_VERDICT:
 	case SYNC_OWN:
 		return get_compare(r, rec);
+	case SYNC_SIDE:
+		rec->side.len = rd_u8(r);
+		rec->side.data = r->p;
+		if (rec->side.len == 0 || rec->side.len > SIDE_MAX)
+			return SYNC_REJECT_VALUE;
+		if (rd_left(r) < rec->side.len)
+			return SYNC_REJECT_SHORT;
+		r->p += rec->side.len;
+		break;
 	case _SYNC_CONTROL_MAX:
 		break;
 	}

@@ -192,6 +192,7 @@ duty_control(struct duty *d, const struct sync_record *rec, struct instant now)
 	case SYNC_BUCKETS:
 	case SYNC_VERDICT:
 	case SYNC_OWN: /* the daemon's */
+	case SYNC_SIDE:
 	case _SYNC_CONTROL_MAX:
 		break;
 	}
@@ -312,6 +313,7 @@ duty_put(struct duty *d, const struct sync_record *rec)
 	case SYNC_BUCKETS:
 	case SYNC_VERDICT:
 	case SYNC_OWN:
+	case SYNC_SIDE:
 	case _SYNC_CONTROL_MAX:
 		break;
 	}

@@ -329,6 +329,11 @@ sync_encode_control(struct sync_encoder *e, const struct sync_record *rec)
 	case SYNC_OWN:
 		put_compare(&e->w, rec);
 		break;
+	case SYNC_SIDE:
+		assert(rec->side.len > 0 && rec->side.len <= SIDE_MAX);
+		wr_u8(&e->w, rec->side.len);
+		wr_bytes(&e->w, rec->side.data, rec->side.len);
+		break;
 	case _SYNC_CONTROL_MAX:
 		assert(false);
 	}

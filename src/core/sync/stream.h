@@ -100,6 +100,9 @@ bool stream_put_flow(
 	struct stream *s, enum sync_kind kind, const struct flow *f, struct instant now);
 bool stream_put_expect(
 	struct stream *s, enum sync_kind kind, const struct expect *x, struct instant now);
+/* The same for what is carried beside flows (side.h), data[len]. False when there is no room: try
+ * again later, nothing is counted. */
+bool stream_put_side(struct stream *s, const uint8_t *data, size_t len, struct instant now);
 /* Control records use the reserve; false only when that is full, too: try again later. */
 bool stream_put_control(struct stream *s, const struct sync_record *rec, struct instant now);
 /*

@@ -171,17 +171,33 @@ stream_put_expect(struct stream *s, enum sync_kind kind, const struct expect *x,
 	assert(false); /* as above */
 }
 
-bool
-stream_put_control(struct stream *s, const struct sync_record *rec, struct instant now)
+static bool
+put_control(struct stream *s, const struct sync_record *rec, bool reserve, struct instant now)
 {
 	for (unsigned tries = 0; tries < 2; tries++) {
-		if (!s->tx.open && !open_frame(s, true, now))
+		if (!s->tx.open && !open_frame(s, reserve, now))
 			return false;
 		if (sync_encode_control(&s->tx.enc, rec) == SYNC_ENCODED)
 			return true;
 		close_frame(s);
 	}
 	assert(false);
+}
+
+bool
+stream_put_control(struct stream *s, const struct sync_record *rec, struct instant now)
+{
+	return put_control(s, rec, true, now);
+}
+
+bool
+stream_put_side(struct stream *s, const uint8_t *data, size_t len, struct instant now)
+{
+	struct sync_record rec = {.kind = SYNC_CONTROL,
+		.control.type = SYNC_SIDE,
+		.side = {.len = (uint8_t)len, .data = data}};
+
+	return put_control(s, &rec, false, now);
 }
 
 void

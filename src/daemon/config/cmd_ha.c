@@ -75,16 +75,19 @@ json_t *
 show_sync(const struct config *c)
 {
 	struct sync_report r = show_sync_report(c);
-	struct sync_status y;
+	struct sync_status y = {0};
 	json_t *o = json_pack("{s:b, s:s, s:i, s:I, s:I, s:I}", "enabled", c->rev.sync.enabled,
 		"state", sync_state_name(r.state), "percent", r.percent, "lag_ms",
 		(json_int_t)r.lag_ms, "flows", (json_int_t)r.flows, "peer_flows",
 		(json_int_t)r.peer_flows);
 
 	/* how long ago both tables were found alike */
-	if (pages_sync_status(c, &y) && y.equal_at.ns > 0)
+	pages_sync_status(c, &y);
+	if (y.equal_at.ns > 0)
 		json_object_set_new(o, "equal_seconds_ago",
 			json_integer((json_int_t)(instant_sub(loop_now(), y.equal_at) / NS_PER_S)));
+	json_object_set_new(o, "neighbours", json_integer(y.neighbours));
+	json_object_set_new(o, "set_elements", json_integer(y.set_elements));
 	return o;
 }
 

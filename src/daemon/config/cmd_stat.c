@@ -77,7 +77,11 @@ stat_sync(const struct config *c)
 		COUNTER(expects_sent), COUNTER(expects_held), COUNTER(expects_failed),
 		COUNTER(comparisons), COUNTER(comparisons_abandoned), COUNTER(buckets),
 		COUNTER(buckets_unsettled), COUNTER(buckets_differed), COUNTER(repairs_sent),
-		COUNTER(repairs_received), COUNTER(flows_repaired), COUNTER(flows_left_over)};
+		COUNTER(repairs_received), COUNTER(flows_repaired), COUNTER(flows_left_over),
+		COUNTER(neighbours), COUNTER(neighbours_sent), COUNTER(neighbours_written),
+		COUNTER(neighbours_failed), COUNTER(sets), COUNTER(set_elements),
+		COUNTER(elements_sent), COUNTER(elements_written), COUNTER(elements_failed),
+		COUNTER(elements_unknown)};
 #undef COUNTER
 
 	json_object_set_new(o, "running", json_boolean(y.running));

@@ -71,6 +71,8 @@ take_records(struct statesync *s, const uint8_t *records, size_t len, struct ins
 			keep_applied(s, &rec.flow);
 			continue;
 		}
+		if (side_record(s, &rec, now))
+			continue;
 		trouble_flush(s); /* a mark in the stream: what stood before it is in the kernel */
 		take_control(s, &rec, now);
 		s->page->expiry_s = s->duty.in_expiry_s;
@@ -173,6 +175,7 @@ after_round(void *arg, struct instant now)
 	check(s, now);
 	if (s->enabled) {
 		trouble_flush(s);
+		side_flush(s);
 		stream_applied(&s->stream, now);
 		put_controls(s, now);
 		feed_listen(s, now);
@@ -185,6 +188,8 @@ after_round(void *arg, struct instant now)
 		next = instant_min(next, keep_poll(s, now));
 		next = instant_min(next, comparing_poll(s, now));
 		put_controls(s, now);
+		if (!more)
+			next = instant_min(next, side_poll(s, now));
 		next = instant_min(next, link_poll(&s->link, now));
 		send_frames(s, now);
 		if (s->link.session.established)
@@ -285,6 +290,7 @@ take_part(struct statesync *s, const uint8_t *msg, size_t len, struct instant no
 		comparing_reset(s, now);
 	s->part = m.part;
 	duty_part(&s->duty, m.part, m.term, m.alone);
+	side_part(s, now);
 	if (s->duty.renew && s->enabled)
 		begin_anew(s); /* what happened here without right is not told any more */
 	if (m.part != SYNC_BARRIER)
@@ -384,6 +390,7 @@ prepare(struct statesync *s)
 	own_init(s);
 	feed_init(s);
 	keep_init(s);
+	side_init(s);
 	s->timer.fn = on_timer;
 	s->loop.after = after_round;
 	s->loop.after_arg = s;

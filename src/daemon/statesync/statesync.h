@@ -15,6 +15,7 @@
 #include "core/sync/ripe.h"
 #include "core/sync/stream.h"
 #include "daemon/child.h"
+#include "daemon/statesync/side.h"
 #include "daemon/synclink.h"
 #include "sys/ctnl.h"
 #include "sys/loop.h"
@@ -198,6 +199,7 @@ struct statesync {
 	bool tell;           /* the engine has not heard yet */
 	enum sync_part part; /* as ordered */
 	struct trouble trouble;
+	struct side side;
 };
 
 /*

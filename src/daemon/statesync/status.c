@@ -73,6 +73,7 @@ status_publish(struct statesync *s, bool running, struct instant now)
 		if (i != REJECT_CLUSTER)
 			st.refused += l->refused[i];
 	st.refused += s->stream.count.rejected;
+	side_status(s, &st);
 	if (s->page)
 		seqlock_write(&s->page->lock, &s->page->status, &st, sizeof(st));
 }
