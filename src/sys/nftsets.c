@@ -98,7 +98,7 @@ nftsets_close(struct nftsets *s)
 static void
 take_generation(void *arg, const struct nlmsghdr *nlh)
 {
-	const struct nlattr *attr;
+	struct nlattr *attr;
 	uint32_t *generation = arg;
 
 	if (nlh->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN) ||

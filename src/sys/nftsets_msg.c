@@ -180,7 +180,8 @@ parse_expr(const struct nlattr *attr, struct side_expr *x)
 static bool
 parse_exprs(const struct attrs *a, struct side_elem *e)
 {
-	const struct nlattr *list = a->tb[NFTA_SET_ELEM_EXPRESSIONS], *one;
+	const struct nlattr *list = a->tb[NFTA_SET_ELEM_EXPRESSIONS];
+	struct nlattr *one;
 
 	if (a->tb[NFTA_SET_ELEM_EXPR]) {
 		e->n_exprs = 1;
@@ -227,7 +228,8 @@ uint32_t
 nftsets_parse_elems(
 	const struct nlmsghdr *nlh, const struct nftset *set, nftsets_elem_fn *fn, void *arg)
 {
-	const struct nlattr *list, *one;
+	const struct nlattr *list;
+	struct nlattr *one;
 	struct side_elem e;
 	uint32_t skipped = 0;
 	struct attrs a;
