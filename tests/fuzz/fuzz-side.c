@@ -62,7 +62,8 @@ static void
 fuzz_kernel(const uint8_t *data, size_t size)
 {
 	static const uint32_t key_len[] = {4, 16, 8, SIDE_KEY_MAX};
-	struct nlmsghdr *nlh = malloc(size); /* exactly as long, so that nothing reads beyond */
+	/* exactly as long, so that nothing reads beyond, but for the padding that netlink has */
+	struct nlmsghdr *nlh = calloc(1, NLMSG_ALIGN(size));
 	struct nftset set;
 	struct neigh n;
 	char name[NFTSETS_NAME_MAX];
