@@ -23,8 +23,9 @@ SHARED = "203.0.113.1"
 SYNC = {"a": "10.255.0.1", "b": "10.255.0.2"}
 CONNTRACKD_PROGRAM = "/usr/sbin/conntrackd"
 SYSCTLS = ("net.netfilter.nf_conntrack_events=1", "net.netfilter.nf_conntrack_timestamp=1",
-           "net.netfilter.nf_conntrack_tcp_loose=0", "net.netfilter.nf_conntrack_udp_timeout=600", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0",
-           "net.ipv4.conf.default.rp_filter=0", "net.ipv6.conf.all.disable_ipv6=1",
+           "net.netfilter.nf_conntrack_tcp_loose=0", "net.netfilter.nf_conntrack_udp_timeout=600",
+           "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0",
+           "net.ipv6.conf.all.disable_ipv6=1",
            "net.ipv6.conf.default.disable_ipv6=1")
 RULES = f"""
 table ip nat {{
