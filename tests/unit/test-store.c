@@ -223,14 +223,14 @@ place_open(struct place *p)
 static void
 place_close(struct place *p)
 {
-	char cmd[128];
-
 	disk.on = false;
+	empty(p->s.revisions);
+	empty(p->s.dir);
+	assert_int_equal(__real_unlinkat(p->s.dir, "revisions", AT_REMOVEDIR), 0);
 	store_close(&p->s);
+	assert_int_equal(rmdir(p->dir), 0);
 	for (unsigned i = 0; i < disk.n_content; i++)
 		free(disk.content[i].text);
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", p->dir);
-	assert_int_equal(system(cmd), 0);
 }
 
 static bool

@@ -100,6 +100,7 @@ void apply_close(struct config *c);
 struct links {
 	struct loop_fd peer[_PROC_MAX]; /* fd -1 = not there */
 	bool owed[_PROC_MAX];           /* has not been told the present configuration yet */
+	bool held;                      /* trial.c says when the others are told */
 	struct loop_timer retry;
 	uint32_t next_id;
 };

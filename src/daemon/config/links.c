@@ -104,7 +104,7 @@ links_pay(struct config *c)
 	static const enum proc owed[] = {PROC_ENGINE, PROC_STATESYNC, PROC_PROBE};
 	bool later = false;
 
-	if (!c->in_force)
+	if (!c->in_force || c->links.held)
 		return;
 	for (size_t i = 0; i < sizeof(owed) / sizeof(owed[0]); i++) {
 		int r;

@@ -14,6 +14,7 @@
 #include "daemon/config/trial.h"
 #include "sys/nft.h"
 
+#define HOLD_NS      (2 * NS_PER_S) /* the other processes wait so long for the peer's */
 #define KEEP_WAIT_NS (3 * NS_PER_S) /* commit waits so long for the peer's word */
 
 static int
@@ -127,6 +128,42 @@ trial_prepare(struct config *c, const char *text, size_t len, const struct commi
 	return r;
 }
 
+/* By what engine and state sync hear their like: both nodes change over at the same moment. */
+static bool
+hear_otherwise(const struct ha_conf *a, const struct ha_conf *b)
+{
+	return a->enabled && b->enabled &&
+	       (a->cluster_id != b->cluster_id || a->ethertype != b->ethertype);
+}
+
+static void
+hold(struct trial *t)
+{
+	t->c->links.held = true;
+	loop_timer(&t->c->loop, &t->hold_timer, instant_add(loop_now(), HOLD_NS));
+}
+
+static void
+release(struct loop_timer *timer, struct instant now)
+{
+	struct trial *t = timer->arg;
+
+	(void)now;
+	loop_timer_stop(&t->c->loop, &t->hold_timer);
+	t->c->links.held = false;
+	links_tell_conf(t->c);
+}
+
+/* The peer has come as far as this node has, or is not there. */
+static bool
+peer_is_level(const struct commit *m)
+{
+	if (!m->peer_up)
+		return true;
+	return m->phase == COMMIT_TRIAL ? commit_id_equal(&m->peer_trial, &m->trial)
+					: m->phase == COMMIT_IDLE && !m->peer_trial.number;
+}
+
 static int
 op_apply(void *ctx, const struct commit_id *id, uint32_t timeout_s, bool joined, char *why)
 {
@@ -140,9 +177,13 @@ op_apply(void *ctx, const struct commit_id *id, uint32_t timeout_s, bool joined,
 
 	if (r < 0)
 		return disk(why, "the way back cannot be stored", r);
+	if (joined && hear_otherwise(&c->rev.ha, &t->next.ha))
+		hold(t);
 	r = apply_change(c, &t->next, why, COMMIT_REASON_MAX);
 	revision_fini(&t->next); /* the old one, or the one that did not work */
 	if (r < 0) {
+		if (c->links.held)
+			release(&t->hold_timer, loop_now());
 		store_unpend(&c->store);
 		return r;
 	}
@@ -188,6 +229,8 @@ op_back(void *ctx, const struct commit_id *id)
 	r = revision_load(&kept, 0, &c->store, c->opts, &c->log);
 	if (r < 0)
 		return; /* logged; what is tried stays until the disk can be read */
+	if (t->commit.peer_up && hear_otherwise(&c->rev.ha, &kept.ha))
+		hold(t);
 	apply_force(c, &kept);
 	revision_fini(&kept);
 	eventlog_add(&c->log, NOTE_COMMIT_BACK, ARG(id->number), ARG(c->rev.number));
@@ -360,7 +403,8 @@ trial_open(struct config *c)
 	t->start.fn = trial_start;
 	t->start.arg = t;
 	t->keep_timer.fn = keep_late;
-	t->timer.arg = t->keep_timer.arg = t;
+	t->hold_timer.fn = release;
+	t->timer.arg = t->keep_timer.arg = t->hold_timer.arg = t;
 	t->channel = channel_open(c);
 	trial_poll(c);
 }
@@ -375,6 +419,7 @@ trial_close(struct config *c)
 	loop_timer_stop(&c->loop, &t->timer);
 	loop_timer_stop(&c->loop, &t->keep_timer);
 	loop_timer_stop(&c->loop, &t->start);
+	loop_timer_stop(&c->loop, &t->hold_timer);
 	if (t->channel)
 		channel_close(t->channel);
 	revision_fini(&t->next);
@@ -393,6 +438,8 @@ trial_poll(struct config *c)
 		loop_timer_stop(&c->loop, &t->timer);
 	else
 		loop_timer(&c->loop, &t->timer, at);
+	if (c->links.held && peer_is_level(&t->commit))
+		release(&t->hold_timer, loop_now());
 	if (t->keep_id && (!t->commit.peer_up || t->commit.relation == RELATION_SAME)) {
 		loop_timer_stop(&c->loop, &t->keep_timer);
 		keep_late(&t->keep_timer, loop_now());

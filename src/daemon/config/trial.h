@@ -21,6 +21,7 @@ struct trial {
 	uint32_t answer_id;             /* client that waits for activation, 0 = none */
 	uint32_t keep_id; /* client that waits for the peer to keep it, too; 0 = none */
 	struct loop_timer keep_timer;
+	struct loop_timer hold_timer; /* links.held for so long at most */
 	struct channel *channel;
 	struct arena peer_arena;
 	const char *peer_text; /* what the peer has instead; NULL = not known */
