@@ -6,6 +6,7 @@ test can give parts and barriers at the moment it wants and read the reports.
 """
 import array
 import ctypes
+import ipaddress
 import os
 import re
 import select
@@ -84,6 +85,7 @@ class SyncNode(Namespace):
         os.truncate(self.engine_page, ENGINE_PAGE_SIZE)
         self.own = []
         self.buffer_kb, self.burst, self.after_s = 4096, 100, 0
+        self.except_nets, self.except_services = [], []
         self.devs = [("sync", 1)]
         self.sysctl("net.netfilter.nf_conntrack_events=1", "net.ipv4.ip_forward=1",
                     "net.netfilter.nf_conntrack_tcp_loose=0")
@@ -145,11 +147,20 @@ class SyncNode(Namespace):
         self.engine.close()
         self.engine = self._link(ENGINE)
 
+    def excepted(self):
+        """SyncExceptNetwork and SyncExceptService: IPv4 networks, (protocol, port)."""
+        m = bytes((len(self.except_nets),))
+        for net in map(ipaddress.IPv4Network, self.except_nets):
+            m += b"\4" + net[0].packed.ljust(16, b"\0") + net[-1].packed.ljust(16, b"\0")
+        return m + bytes((len(self.except_services),)) + b"".join(
+            struct.pack(">BHH", proto, port, port) for proto, port in self.except_services)
+
     def configure(self, enabled=True):
         m = struct.pack(">BBHH32sB", enabled, self.node_type, 7, 0xC157, self.key, len(self.devs))
         for dev, index in self.devs:
             m += bytes((len(dev),)) + dev.encode() + struct.pack(">H", index)
-        m += struct.pack(">IIIIH", self.buffer_kb, self.burst, self.after_s, 0, len(self.own))
+        m += struct.pack(">III", self.buffer_kb, self.burst, self.after_s) + self.excepted()
+        m += struct.pack(">IH", 0, len(self.own))
         for a in self.own:
             v6 = ":" in a
             raw = socket.inet_pton(socket.AF_INET6 if v6 else socket.AF_INET, a)

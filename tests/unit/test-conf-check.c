@@ -51,6 +51,14 @@ static const struct row ha_rows[] = {
 		"7:77: warning: HighAvailability, SyncAfter: connections younger than 3 s are not "
 		"kept"},
 	{BASE "set HighAvailability SyncAfter=3 Sync=No\n", ""},
+	{BASE "add IP4Address n Address=10.9.0.0/16\nset HighAvailability "
+	      "SyncExceptNetwork=n,lan_net,fd00::/64 SyncExceptService=dns,ping-inbound,ospf\n",
+		""},
+	{BASE "set HighAvailability SyncExceptService=dns,all_services\n",
+		"7:44: error: HighAvailability, SyncExceptService: is everything: set Sync=No"},
+	{BASE "add ServiceTCPUDP s SourcePorts=20\nset HighAvailability SyncExceptService=s\n",
+		"HighAvailability, SyncExceptService: has SourcePorts"},
+	{BASE "set HighAvailability SyncExceptService=nds\n", "no service is called 'nds'"},
 	{BASE "set HighAvailability SyncAfter=0 TPMQualityIncluded=No ReconfFailoverTime=\n", ""},
 	{BASE "set Settings MaxConnections=1024\n",
 		"7:29: warning: Settings, MaxConnections: is stored, but has no effect"},

@@ -75,6 +75,13 @@ test_sync_conf_and_addresses(void **state)
 		ain.a[i].index = (uint16_t)i;
 		ain.a[i].addr = in.own[i];
 	}
+	in.except.n_nets = in.except.n_services = SYNC_EXCEPT_MAX;
+	for (unsigned i = 0; i < SYNC_EXCEPT_MAX; i++) {
+		in.except.nets[i] =
+			(struct ip_range){{.family = 6, .b = {1}}, {.family = 6, .b = {2}}};
+		in.except.services[i].proto = (uint8_t)i;
+		in.except.services[i].hi = 65535;
+	}
 	len = ipc_encode_sync_conf(&in, buf, sizeof(buf));
 	assert_true(len > 0 && ipc_decode_sync_conf(buf, len, &out));
 	assert_memory_equal(&in, &out, sizeof(in));

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <cmocka.h>
+#include "core/sync/except.h"
 #include "sync-gen.h"
 
 #define BATCH 1441
@@ -340,10 +341,54 @@ translation_is_seen(void **state)
 	assert_int_equal(flow_nat(&f), FLOW_SNAT | FLOW_DNAT);
 }
 
+/* What the configuration leaves out: by either end, before and after translation, or by service. */
+static void
+exceptions(void **state)
+{
+	struct sync_except x = {.n_nets = 1,
+		.nets = {{{.family = 4, .b = {10, 9, 0, 0}},
+			{.family = 4, .b = {10, 9, 255, 255}}}},
+		.n_services = 2,
+		.services = {{IPPROTO_UDP, 53, 53}, {IPPROTO_ICMP, 8 << 8, 8 << 8 | 255}}};
+	static const struct sync_except none;
+	struct flow f = {.family = 4, .proto = IPPROTO_TCP, .has = FLOW_REPLY};
+	const uint8_t in[4] = {10, 9, 3, 4}, out[4] = {10, 8, 0, 1};
+	struct {
+		const uint8_t *src, *dst, *server;
+		bool is;
+	} rows[] = {{out, out, out, false}, {in, out, out, true}, {out, in, out, true},
+		{out, out, in, true}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memcpy(f.orig.src, rows[i].src, 4);
+		memcpy(f.orig.dst, rows[i].dst, 4);
+		memcpy(f.reply.src, rows[i].server, 4);
+		assert_int_equal(flow_is_excepted(&f, &x), rows[i].is);
+		assert_false(flow_is_excepted(&f, &none));
+	}
+	memcpy(f.reply.src, out, 4);
+	f.orig.dport = 53;
+	assert_false(flow_is_excepted(&f, &x)); /* TCP */
+	f.proto = IPPROTO_UDP;
+	assert_true(flow_is_excepted(&f, &x));
+	f.orig.dport = 54;
+	assert_false(flow_is_excepted(&f, &x));
+	f.proto = IPPROTO_ICMP;
+	f.orig.dport = 8 << 8;
+	assert_true(flow_is_excepted(&f, &x));
+	f.orig.dport = 13 << 8;
+	assert_false(flow_is_excepted(&f, &x));
+	f.family = 6; /* the same bytes are another address */
+	f.proto = IPPROTO_TCP;
+	memcpy(f.orig.src, in, 4);
+	assert_false(flow_is_excepted(&f, &x));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(exceptions),
 		cmocka_unit_test(random_flows_survive),
 		cmocka_unit_test(controls_survive),
 		cmocka_unit_test(size_of_a_connection),

@@ -95,7 +95,7 @@ each_flow_once(void **state)
 				assert_true(age_ns <= (after_s + 10) * NS_PER_S ||
 					    now.ns < 65 * NS_PER_S);
 			}
-			ripe_done(&ripe, now, FLOWS);
+			ripe_done(&ripe, now, NS_PER_MS);
 		}
 		for (unsigned i = 0; i < FLOWS; i++)
 			assert_int_equal(found[i], 1);
@@ -122,7 +122,7 @@ limits(void **state)
 	assert_true(ripe_carries(&ripe, young)); /* as soon as the walk is on its way */
 	assert_true(ripe_now(&ripe, young));
 	assert_false(ripe_now(&ripe, old));
-	ripe_done(&ripe, now, 1000000);
+	ripe_done(&ripe, now, 1500 * NS_PER_MS);
 	assert_false(ripe_now(&ripe, young));
 	assert_true(ripe_carries(&ripe, young));
 	assert_int_equal(instant_sub(ripe.next, now), 75 * NS_PER_S); /* a big table: rarely */

@@ -229,7 +229,7 @@ rule_resolve(struct rule_check *k)
 	ok = resolve_addr(c, o, "SourceNetwork", &src) && ok;
 	ok = resolve_iface(c, o, "DestinationInterface", &r->dst_iface) && ok;
 	ok = resolve_addr(c, o, "DestinationNetwork", &dst) && ok;
-	r->service = resolve_service(c, o, "Service");
+	r->service = resolve_service(c, o, "Service", 0);
 	ok = r->service && ok;
 	ok = resolve_one_addr(c, o, "NATSenderAddress", &r->nat_sender) && ok;
 	ok = resolve_one_addr(c, o, "SATTranslateToIP", &r->sat_ip) && ok;

@@ -199,13 +199,13 @@ resolve_member(struct check *c, const struct conf_object *o, const char *prop, s
 }
 
 const struct conf_service *
-resolve_service(struct check *c, const struct conf_object *o, const char *prop)
+resolve_service(struct check *c, const struct conf_object *o, const char *prop, size_t item)
 {
 	unsigned nested = 0;
 
 	if (!candidate_value(o, prop))
 		return NULL;
-	return resolve_member(c, o, prop, 0, 0, &nested);
+	return resolve_member(c, o, prop, item, 0, &nested);
 }
 
 void

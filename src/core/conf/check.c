@@ -258,6 +258,7 @@ conf_check(struct arena *a, struct conf_candidate *cand, struct conf_errors *err
 	check_addrs(&c);
 	check_conflicts(&c);
 	check_services(&c);
+	check_except(&c);
 	check_routes(&c);
 	check_rules(&c);
 	check_monitors(&c);

@@ -101,9 +101,9 @@ bool addr_set_contains(const struct addr_set *s, const struct ip_addr *a);
 /* The pair of such an object; NULL when it has an error (reported). */
 const struct ha_pair *resolve_ha_pair(struct check *c, struct conf_object *o);
 
-/* The service that a property names; NULL after an error. */
+/* The service that value `item` of a property names; NULL after an error. */
 const struct conf_service *resolve_service(
-	struct check *c, const struct conf_object *o, const char *prop);
+	struct check *c, const struct conf_object *o, const char *prop, size_t item);
 /* The interface that a property names. False after an error. */
 bool resolve_iface(
 	struct check *c, const struct conf_object *o, const char *prop, struct iface_ref *out);
@@ -123,6 +123,7 @@ void check_iface_addrs(struct check *c); /* shared and private addresses */
 void check_addrs(struct check *c);       /* check-addr.c: every address object */
 void check_conflicts(struct check *c); /* check-conflict.c: addresses of all interfaces together */
 void check_services(struct check *c);  /* check-service.c: every service */
+void check_except(struct check *c);    /* check-except.c: what is not synchronised */
 void check_routes(struct check *c);    /* check-route.c */
 void check_rules(struct check *c);     /* check-rule.c */
 void check_monitors(struct check *c);  /* check-monitor.c */

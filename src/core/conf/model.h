@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "base/ip.h"
 #include "core/limits.h"
+#include "core/sync/except.h"
 
 enum node_type { NODE_MASTER, NODE_SLAVE }; /* index into every [2] below */
 enum active_if_equal { PREFER_AUTOMATIC, PREFER_MASTER, PREFER_SLAVE };
@@ -24,6 +25,7 @@ struct conf_ha {
 	uint32_t garp_period_s; /* 0 = never */
 	bool sync;
 	uint32_t sync_buffer_kb, sync_burst, sync_after_s;
+	struct sync_except sync_except;
 	bool unique_shared_mac;
 	bool deactivate_before_reconf;
 	uint32_t reconf_failover_time_s;

@@ -237,6 +237,41 @@ ipc_decode_reply(const uint8_t *msg, size_t len, struct ipc_reply *out)
 	return rd_done(&r);
 }
 
+static void
+put_except(struct wr *w, const struct sync_except *x)
+{
+	wr_u8(w, x->n_nets);
+	for (unsigned i = 0; i < x->n_nets; i++) {
+		wr_u8(w, x->nets[i].lo.family);
+		wr_bytes(w, x->nets[i].lo.b, sizeof(x->nets[i].lo.b));
+		wr_bytes(w, x->nets[i].hi.b, sizeof(x->nets[i].hi.b));
+	}
+	wr_u8(w, x->n_services);
+	for (unsigned i = 0; i < x->n_services; i++) {
+		wr_u8(w, x->services[i].proto);
+		wr_u16(w, x->services[i].lo);
+		wr_u16(w, x->services[i].hi);
+	}
+}
+
+static void
+get_except(struct rd *r, struct sync_except *x)
+{
+	x->n_nets = rd_enum(r, SYNC_EXCEPT_MAX + 1);
+	for (unsigned i = 0; !r->bad && i < x->n_nets; i++) {
+		x->nets[i].lo.family = x->nets[i].hi.family = rd_u8(r);
+		r->bad |= x->nets[i].lo.family != 4 && x->nets[i].lo.family != 6;
+		rd_bytes(r, x->nets[i].lo.b, sizeof(x->nets[i].lo.b));
+		rd_bytes(r, x->nets[i].hi.b, sizeof(x->nets[i].hi.b));
+	}
+	x->n_services = rd_enum(r, SYNC_EXCEPT_MAX + 1);
+	for (unsigned i = 0; !r->bad && i < x->n_services; i++) {
+		x->services[i].proto = rd_u8(r);
+		x->services[i].lo = rd_u16(r);
+		x->services[i].hi = rd_u16(r);
+	}
+}
+
 size_t
 ipc_encode_sync_conf(const struct ipc_sync_conf *m, uint8_t *buf, size_t size)
 {
@@ -255,6 +290,7 @@ ipc_encode_sync_conf(const struct ipc_sync_conf *m, uint8_t *buf, size_t size)
 	wr_u32(&w, m->buffer_kb);
 	wr_u32(&w, m->burst);
 	wr_u32(&w, m->after_s);
+	put_except(&w, &m->except);
 	wr_u32(&w, m->max_connections);
 	wr_u16(&w, m->n_own);
 	for (unsigned i = 0; i < m->n_own; i++) {
@@ -285,6 +321,7 @@ ipc_decode_sync_conf(const uint8_t *msg, size_t len, struct ipc_sync_conf *out)
 	out->buffer_kb = rd_u32(&r);
 	out->burst = rd_u32(&r);
 	out->after_s = rd_u32(&r);
+	get_except(&r, &out->except);
 	out->max_connections = rd_u32(&r);
 	out->n_own = rd_u16(&r);
 	if (r.bad || out->n_own > SYNC_OWN_ADDRS_MAX)

@@ -8,6 +8,7 @@
 #pragma once
 #include "core/node/event.h"
 #include "core/quality/monitor.h"
+#include "core/sync/except.h"
 
 #define IPC_VERSION 1
 #define IPC_MSG_MAX 32768
@@ -121,6 +122,7 @@ struct ipc_sync_conf {
 		uint16_t index;
 	} devs[2];
 	uint32_t buffer_kb, burst, after_s;
+	struct sync_except except;
 	uint32_t max_connections;
 	uint16_t n_own; /* shared and private addresses: flows that end here are not carried */
 	struct ip_addr own[SYNC_OWN_ADDRS_MAX];

@@ -84,9 +84,9 @@ ripe_begin(struct ripe *r, struct instant now, uint64_t real_ns, bool *stepped)
 }
 
 void
-ripe_done(struct ripe *r, struct instant now, uint32_t flows)
+ripe_done(struct ripe *r, struct instant now, int64_t cost_ns)
 {
-	int64_t pause_ns = flows * RIPE_FLOW_NS;
+	int64_t pause_ns = cost_ns * RIPE_COST;
 
 	r->done_ns = r->to_ns;
 	r->next = instant_add(now, pause_ns > RIPE_PAUSE_NS ? pause_ns : RIPE_PAUSE_NS);

@@ -14,9 +14,9 @@
 #include "base/time.h"
 
 #define RIPE_SLOTS    65536
-#define RIPE_SLACK_NS (2 * NS_PER_S)   /* between "too young to tell of" and "carried" */
-#define RIPE_PAUSE_NS (2 * NS_PER_S)   /* between two walks, at least … */
-#define RIPE_FLOW_NS  (75 * NS_PER_US) /* … and so much for each flow: 2 % of a core */
+#define RIPE_SLACK_NS (2 * NS_PER_S) /* between "too young to tell of" and "carried" */
+#define RIPE_PAUSE_NS (2 * NS_PER_S) /* between two walks, at least … */
+#define RIPE_COST     50             /* … and so many times what a walk costs: 2 % of a core */
 
 struct ripe {
 	int64_t after_ns;          /* 0 = every flow, from its first packet */
@@ -45,5 +45,5 @@ bool ripe_now(const struct ripe *r, uint64_t start_ns);
 /* Begins a walk when it is time. False: not yet. *stepped: somebody set the clock, nothing fits any
  * more: a bulk is needed. */
 bool ripe_begin(struct ripe *r, struct instant now, uint64_t real_ns, bool *stepped);
-/* The walk is through; `flows` in the table. */
-void ripe_done(struct ripe *r, struct instant now, uint32_t flows);
+/* The walk is through, and took so much processor time. */
+void ripe_done(struct ripe *r, struct instant now, int64_t cost_ns);

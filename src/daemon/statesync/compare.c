@@ -32,8 +32,8 @@ comparing_names(const struct statesync *s, const struct flow *f)
 	return compare_named_has(&s->compare, f);
 }
 
-static int64_t
-processor_ns(void)
+int64_t
+comparing_cpu_ns(void)
 {
 	struct timespec ts;
 
@@ -56,7 +56,7 @@ static void
 walk_on(struct statesync *s, struct instant now)
 {
 	struct comparing *g = &s->comparing;
-	int64_t before = processor_ns();
+	int64_t before = comparing_cpu_ns();
 	int r = 1;
 
 	if (!g->walk.running || g->walk_id != s->compare.walk_id) {
@@ -66,7 +66,7 @@ walk_on(struct statesync *s, struct instant now)
 	}
 	for (unsigned part = 0; r == 1 && part < PARTS; part++)
 		r = ctnl_walk_next(&g->walk, take_flow, s);
-	g->cost_ns += processor_ns() - before;
+	g->cost_ns += comparing_cpu_ns() - before;
 	g->next = instant_add(now, WAIT_NS);
 	if (r == 1)
 		return;

@@ -99,7 +99,7 @@ bool
 feed_carries(const struct statesync *s, const struct flow *f)
 {
 	/* what a standby holds was carried, however young it is there */
-	return !flow_is_local(f, &s->own) &&
+	return !flow_is_local(f, &s->own) && !flow_is_excepted(f, &s->conf.except) &&
 	       (s->duty.part != SYNC_ACTIVE || ripe_carries(&s->feed.ripe, f->start_ns));
 }
 
@@ -330,11 +330,13 @@ walk_ready(struct statesync *s, struct instant now)
 		ripe_set(&f->ripe, begins_are_noted() ? s->conf.after_s : 0);
 		ripe_bulk(&f->ripe, now, real_ns());
 	}
+	f->ripe_cost_ns = -comparing_cpu_ns(); /* the first part is made at once */
 	if (ctnl_walk_start(&f->walk) < 0) {
 		walk_stop(f);
 		duty_lost(&s->duty);
 		return false;
 	}
+	f->ripe_cost_ns += comparing_cpu_ns();
 	return true;
 }
 
@@ -349,7 +351,7 @@ walk_done(struct statesync *s, struct instant now, int result)
 	if (result < 0)
 		duty_lost(&s->duty);
 	else if (job == FEED_RIPE)
-		ripe_done(&f->ripe, now, s->stream.flows);
+		ripe_done(&f->ripe, now, f->ripe_cost_ns);
 	else if (s->duty.out == OUT_SENDING)
 		duty_walked(&s->duty);
 }
@@ -361,11 +363,14 @@ feed_walk(struct statesync *s, struct instant now)
 
 	f->now = now;
 	for (unsigned part = 0; part < WALK_PARTS; part++) {
+		int64_t before_ns;
 		int r;
 
 		if (stream_backlog(&s->stream) >= WALK_BACKLOG || !walk_ready(s, now))
 			return false; /* an ACK brings us back */
+		before_ns = comparing_cpu_ns();
 		r = ctnl_walk_next(&f->walk, take_walked, s);
+		f->ripe_cost_ns += comparing_cpu_ns() - before_ns;
 		recent_clear(&f->recent);
 		if (r == 1)
 			continue;

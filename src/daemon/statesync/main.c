@@ -250,17 +250,20 @@ static void
 take_conf(struct statesync *s, const uint8_t *msg, size_t len)
 {
 	static struct ipc_sync_conf conf;
+	static struct sync_except except;
 	uint32_t after_s = s->conf.after_s;
 	bool same;
 
 	memset(&conf, 0, sizeof(conf));
 	if (!ipc_decode_sync_conf(msg, len, &conf))
 		return;
+	except = s->conf.except;
 	same = s->configured && same_link(&s->conf, &conf);
 	s->conf = conf;
 	sodium_memzero(conf.key, sizeof(conf.key));
 	own_refresh(s);
-	if (!s->configured || s->conf.after_s != after_s) {
+	if (!s->configured || s->conf.after_s != after_s ||
+		memcmp(&s->conf.except, &except, sizeof(except)) != 0) {
 		feed_set_after(s);
 		duty_lost(&s->duty);
 	}

@@ -86,7 +86,8 @@ struct feed {
 	enum feed_job job;        /* of the walk */
 	struct ctnl_walk walk;    /* for a bulk, or for what has become old enough */
 	struct ripe ripe;
-	uint32_t walk_id; /* which bulk: duty.out_id */
+	int64_t ripe_cost_ns; /* processor time of the walk for it */
+	uint32_t walk_id;     /* which bulk: duty.out_id */
 	struct ctnl_query *query;
 	struct recent recent;
 	uint64_t hash_key;
@@ -246,6 +247,8 @@ void feed_set_after(struct statesync *s);
 /* This flow is the peer's business, too: what state sync carries is decided here and nowhere else.
  */
 bool feed_carries(const struct statesync *s, const struct flow *f);
+/* Processor time that this process has used. */
+int64_t comparing_cpu_ns(void);
 /* What the walk finds is wanted. */
 bool feed_walks(const struct statesync *s);
 /* A flow onto the stream; false when it is full. */
