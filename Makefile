@@ -55,6 +55,7 @@ bench: build ## against keepalived + conntrackd, writes docs/BENCHMARKS*.md; ROU
 	@scripts/setup bench
 	@/usr/bin/python3 -B tests/bench/bench.py --rounds $(or $(ROUNDS),20) --write docs/BENCHMARKS.md
 	@/usr/bin/python3 -B tests/bench/statesync.py --write docs/BENCHMARKS-STATESYNC.md
+	@/usr/bin/python3 -B tests/bench/rules.py --write docs/BENCHMARKS-RULES.md
 
 asan: setup ## unit, simulator and fuzz regressions under address and undefined-behaviour sanitizers
 	@scripts/configure asan

@@ -130,8 +130,13 @@ void
 render_rules(const struct render *r, const json_t *data)
 {
 	const json_t *list = json_object_get(data, "rules"), *e;
+	const char *test = field_text(data, "text", NULL);
 	size_t i;
 
+	if (test) {
+		fprintf(r->out, "%s\n", test);
+		return;
+	}
 	fprintf(r->out, "   #  %-24s %-7s %14s %16s\n", "Name", "Action", "Packets", "Bytes");
 	json_array_foreach (list, i, e)
 		fprintf(r->out, "%4lld  %-24s %-7s %14lld %16lld\n", field_int(e, "index", 0),

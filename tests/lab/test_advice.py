@@ -158,6 +158,29 @@ def test_packets_that_no_rule_matches(pair):
     assert "no rule matches" not in node.cli("rules", "lan_out")[1]
 
 
+def test_which_rule_would_match(pair):
+    """rules test answers for a packet that nobody sends, and says which word of a question is wrong."""
+    asked = {
+        ("10.1.0.9", "8.8.8.8", "tcp", "443", "lan"): "rule 1, lan_out (NAT), from lan to wan",
+        ("10.1.0.9", "8.8.8.8", "tcp", "1024:443", "lan"): "rule 1, lan_out (NAT), from lan to wan",
+        ("10.1.0.9", "8.8.8.8", "47", "-", "lan"): "rule 1, lan_out (NAT), from lan to wan",
+        ("10.1.0.9", "10.1.0.1", "udp", "53", "lan"): "no rule matches: dropped, from lan to core",
+        ("8.8.8.8", "10.1.0.9", "tcp", "80", "wan"): "no rule matches: dropped, from wan to lan",
+        ("10.9.0.9", "8.8.8.8", "tcp", "80", "lan"): "such a source does not enter by lan",
+        ("10.1.0.9", "10.1.0.2", "tcp", "22", "lan"): "RemoteManagement decides",
+    }
+    for question, answer in asked.items():
+        status, out, err = pair.a.cli("rules", "test", *question)
+        assert status == 0 and answer in out, (question, out, err)
+    found = pair.a.json("rules", "test", "10.1.0.9", "8.8.8.8", "icmp", "8", "lan")
+    assert found["way"] == "rule" and found["to"] == "wan" and found["rule"]["name"] == "lan_out"
+    for wrong, word in (("10.1.0.9 8.8.8.8 tcp http lan", "http does not go"), ("x 8.8.8.8 tcp 80 lan", "x is no addr"),
+                        ("10.1.0.9 fd00::1 tcp 80 lan", "same family"), ("10.1.0.9 8.8.8.8 tcp 80 nic", "nic is no inter"),
+                        ("10.1.0.9 8.8.8.8 tpc 80 lan", "tpc is no protocol"), ("10.1.0.9", "SOURCE DESTINATION")):
+        status, _, err = pair.a.cli("rules", "test", *wrong.split())
+        assert status != 0 and word in err, (wrong, status, err)
+
+
 def test_without_high_availability_it_is_no_master(cluster):
     lab = cluster(enabled=False, sync=None)
     lab.a.start()

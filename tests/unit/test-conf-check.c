@@ -319,11 +319,12 @@ static const struct row route_rows[] = {
 		""},
 };
 
-#define R(PROPS) BASE "add IPRule r " PROPS "\n"
-#define FROM     "SourceInterface=lan SourceNetwork=lan_net "
-#define TO       "DestinationInterface=wan DestinationNetwork=all-nets "
-#define LAN6     "set EthernetInterface lan IP6Address=fd01::1/64\n"
-#define WAN6     "set EthernetInterface wan IP6Address=fd02::1/64\n"
+#define R(PROPS)  BASE "add IPRule r " PROPS "\n"
+#define R2(PROPS) "add IPRule r2 " PROPS "\n"
+#define FROM      "SourceInterface=lan SourceNetwork=lan_net "
+#define TO        "DestinationInterface=wan DestinationNetwork=all-nets "
+#define LAN6      "set EthernetInterface lan IP6Address=fd01::1/64\n"
+#define WAN6      "set EthernetInterface wan IP6Address=fd02::1/64\n"
 
 static const struct row rule_rows[] = {
 	{BASE RULE, ""},
@@ -371,6 +372,19 @@ static const struct row rule_rows[] = {
 	{R("Action=Allow SourceInterface=core SourceNetwork=lan_net " TO "Service=http"),
 		"SourceInterface: the rule never matches: what the firewall itself sends needs no "
 		"rule"},
+	/* an earlier one takes everything */
+	{R("Action=Drop SourceInterface=any SourceNetwork=all-nets DestinationInterface=any "
+	   "DestinationNetwork=all-nets Service=all_tcp")
+			R2("Action=Allow " FROM
+			   "DestinationInterface=wan DestinationNetwork=10.9.0.0/16 "
+			   "Service=http"),
+		"8:12: warning: IPRule r2: the rule never decides: rule 1, r (line 7), matches all "
+		"that it matches, and comes first"},
+	{R("Action=Drop " FROM "DestinationInterface=wan DestinationNetwork=10.9.0.0/16 "
+	   "Service=http") R2("Action=Allow " FROM
+			      "DestinationInterface=wan DestinationNetwork=10.9.0.0/16 "
+			      "Service=all_tcp"),
+		""},
 	{R("Action=Allow " FROM
 	   "DestinationInterface=wan DestinationNetwork=all-nets6 Service=http"),
 		"the source is IPv4 only and the destination IPv6 only: no packet can match"},

@@ -2,6 +2,7 @@
 /* Rules: what each refers to, and what the translating ones (NAT, SAT) need to be definite. */
 #include "core/conf/checks.h"
 #include "core/conf/value.h"
+#include "core/rules/shadow.h"
 
 /* One rule while it is checked. */
 struct rule_check {
@@ -277,5 +278,24 @@ check_rules(struct check *c)
 			check_sat(&k);
 		check_never(&k);
 		c->m->n_rules++;
+	}
+}
+
+void
+check_shadowed(struct check *c)
+{
+	const struct conf_rule **by = arena_array(c->a, const struct conf_rule *, c->m->n_rules);
+	size_t i = 0;
+
+	rules_shadowed(c->m, by);
+	candidate_each (c->cand, TYPE_RULE, o) {
+		const struct conf_rule *first = by[i++];
+
+		if (first)
+			check_warn(c, o, NULL, ITEM_NONE,
+				"the rule never decides: rule %u, %s (line %u), matches all that "
+				"it "
+				"matches, and comes first",
+				first->index, first->name, first->line);
 	}
 }

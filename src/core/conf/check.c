@@ -268,6 +268,7 @@ conf_check(struct arena *a, struct conf_candidate *cand, struct conf_errors *err
 		return NULL;
 	c.m->ifaces = c.ifaces;
 	c.m->n_ifaces = c.n_ifaces;
+	check_shadowed(&c);
 	shared = candidate_show_shared(a, cand);
 	crypto_generichash(c.m->hash, sizeof(c.m->hash), (const unsigned char *)shared,
 		strlen(shared), NULL, 0);

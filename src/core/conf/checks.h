@@ -128,3 +128,4 @@ void check_routes(struct check *c);    /* check-route.c */
 void check_rules(struct check *c);     /* check-rule.c */
 void check_monitors(struct check *c);  /* check-monitor.c */
 void check_mgmt(struct check *c);      /* check-mgmt.c */
+void check_shadowed(struct check *c);  /* check-rule.c; when all else is right */

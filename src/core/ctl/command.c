@@ -37,8 +37,18 @@ const struct ctl_command ctl_commands[_CTL_MAX] = {
 		"-limit N  at most N lines (50, up to 10000)\n"
 		"-skip N   leave out the first N",
 		CTL_NOW},
-	[CTL_RULES] = {CTL_RULES, "rules", "[NAME]", "IP rules with their packet and byte counts",
-		"", CTL_NOW},
+	[CTL_RULES] = {CTL_RULES, "rules",
+		"[NAME | test SOURCE DESTINATION PROTOCOL PORT INTERFACE]",
+		"IP rules with their packet and byte counts; which rule a packet would meet",
+		"rules         every rule, and what no rule matched\n"
+		"rules NAME    one rule\n"
+		"rules test SOURCE DESTINATION PROTOCOL PORT INTERFACE\n"
+		"              which rule the first packet of such a connection would meet that "
+		"enters\n"
+		"              by INTERFACE; nothing is sent. PORT: the destination port, FROM:TO "
+		"for\n"
+		"              both, the type for icmp, - for protocols without ports",
+		CTL_NOW},
 	[CTL_SHOW] = {CTL_SHOW, "show", "[-running] [TYPE [NAME]]",
 		"the configuration as statements, with the edits of this session",
 		"-running  what is in force, without the edits", CTL_NOW},

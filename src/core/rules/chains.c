@@ -126,7 +126,7 @@ write_layer(struct writer *w, const struct tree_layer *layer, const char *map)
 		return;
 	text_add(w->chain, "\t\t%s vmap @%s\n", dims[layer->dim].key, map);
 	text_add(&c->out, "\tmap %s {\n\t\ttype %s : verdict\n%s", map, dims[layer->dim].type,
-		ranges ? "\t\tflags interval\n" : "");
+		ranges ? "\t\tflags interval\n" : arena_printf(c->a, "\t\tsize %zu\n", layer->n));
 	for (size_t i = 0; i < layer->n; i++)
 		text_add(&c->out, "%s%s : jump %s", i ? ",\n\t\t\t" : "\t\telements = { ",
 			range_text(c->a, layer->dim, &layer->e[i].range), layer->e[i].node->name);
@@ -175,15 +175,18 @@ chains_of_list(struct compiler *c, const char *name, const struct line *const *l
 void
 chains_found(struct compiler *c)
 {
-	size_t n = 0;
+	size_t n = 0, size = 0;
 
+	for (size_t i = 0; i < c->n_rules; i++)
+		size += c->rules[i].found;
 	for (size_t i = 0; i < c->n_rules; i++) {
 		const struct rule_part *p = &c->rules[i];
 
 		if (!p->found)
 			continue;
 		if (!n++)
-			text_add(&c->out, "\tmap found {\n\t\ttype mark : verdict\n");
+			text_add(&c->out, "\tmap found {\n\t\ttype mark : verdict\n\t\tsize %zu\n",
+				size);
 		text_add(&c->out, "%s0x%08x : goto rule/%s",
 			n > 1 ? ",\n\t\t\t" : "\t\telements = { ", found_number(c, p), p->id);
 	}

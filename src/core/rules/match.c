@@ -165,8 +165,11 @@ add_icmp(struct compiler *c, struct text *t, const struct service_match *m, cons
 }
 
 static void
-add_line(struct compiler *c, struct rule_part *p, struct line l)
+add_line(struct compiler *c, struct rule_part *p, struct line l, struct text *cond,
+	const struct text *late)
 {
+	text_add(cond, "%s", text_str(late));
+	l.cond = cond->s;
 	p->lines = arena_grow(c->a, p->lines, p->n_lines, sizeof(*p->lines));
 	l.rule = p;
 	p->lines[p->n_lines++] = l;
@@ -178,11 +181,10 @@ port_sort(const void *a, const void *b)
 	return ((const struct port_range *)a)->lo - ((const struct port_range *)b)->lo;
 }
 
-/* Ranges as configured may come in any order and overlap: here they are ascending and apart. */
-static const struct port_range *
-apart(struct compiler *c, const struct port_range *r, size_t n, size_t *n_out)
+const struct port_range *
+match_ports_apart(struct arena *a, const struct port_range *r, size_t n, size_t *n_out)
 {
-	struct port_range *s = arena_array(c->a, struct port_range, n + 1);
+	struct port_range *s = arena_array(a, struct port_range, n + 1);
 
 	*n_out = 0;
 	for (size_t i = 0; i < n; i++)
@@ -217,20 +219,28 @@ match_holds_private(const struct conf_model *m, const struct addr_set *set, uint
 	return false;
 }
 
-/* The part of the condition in front of the service. SAT leaves the nodes' own addresses alone. */
+/*
+ * What the condition asks of addresses: single ones and networks in front of the service, sets (a
+ * look-up each) behind it in `late`. SAT leaves the nodes' own addresses alone.
+ */
 static const char *
-address_text(struct compiler *c, const struct rule_part *p, uint8_t family)
+address_text(struct compiler *c, const struct rule_part *p, uint8_t family, struct text *late)
 {
 	struct text t = {.a = c->a};
 
-	if (family) {
-		match_addresses(c, &t, &p->r->src, family, true, p->id);
-		match_addresses(c, &t, &p->r->dst, family, false, p->id);
-		if (p->r->action == RULE_SAT && match_holds_private(c->m, &p->r->dst, family))
-			text_add(&t, "%s daddr != @nodes%u ", family == 4 ? "ip" : "ip6", family);
-		if (!t.len)
-			text_add(&t, "meta nfproto ipv%u ", family);
+	for (unsigned i = 0; family && i < 2; i++) {
+		struct text one = {.a = c->a};
+
+		match_addresses(c, &one, i ? &p->r->dst : &p->r->src, family, !i, p->id);
+		text_add(strchr(text_str(&one), '@') ? late : &t, "%s", text_str(&one));
 	}
+	if (family && p->r->action == RULE_SAT && match_holds_private(c->m, &p->r->dst, family))
+		text_add(late, "%s daddr != @nodes%u ", family == 4 ? "ip" : "ip6", family);
+	if (family && !t.len)
+		text_add(&t, "%s",
+			late->len     ? ""
+			: family == 4 ? "meta nfproto ipv4 "
+				      : "meta nfproto ipv6 ");
 	return text_str(&t);
 }
 
@@ -239,7 +249,8 @@ static void
 service_conditions(struct compiler *c, struct rule_part *p, uint8_t family)
 {
 	const struct conf_service *s = p->r->service;
-	const char *addresses = address_text(c, p, family);
+	struct text late = {.a = c->a};
+	const char *addresses = address_text(c, p, family, &late);
 	const char *name = text_ident(c->a, s->name, p->r->index);
 	bool *merged = arena_array(c->a, bool, s->n_match);
 
@@ -253,8 +264,7 @@ service_conditions(struct compiler *c, struct rule_part *p, uint8_t family)
 			continue;
 		text_add(&t, "%s", addresses);
 		if (m->kind == MATCH_ANY) {
-			l.cond = text_str(&t);
-			add_line(c, p, l);
+			add_line(c, p, l, &t, &late);
 			continue;
 		}
 		protos = arena_array(c->a, uint8_t, s->n_match - i);
@@ -270,8 +280,7 @@ service_conditions(struct compiler *c, struct rule_part *p, uint8_t family)
 			protos[l.n_protos++] = m->proto;
 			l.types = m->types;
 			l.n_types = m->n_types;
-			l.cond = t.s;
-			add_line(c, p, l);
+			add_line(c, p, l, &t, &late);
 			continue;
 		}
 		for (size_t j = i; j < s->n_match; j++) {
@@ -283,11 +292,10 @@ service_conditions(struct compiler *c, struct rule_part *p, uint8_t family)
 		}
 		add_protocols(c, &t, m, protos, l.n_protos, name);
 		if (m->kind == MATCH_PORTS) {
-			l.sport = apart(c, m->sport, m->n_sport, &l.n_sport);
-			l.dport = apart(c, m->dport, m->n_dport, &l.n_dport);
+			l.sport = match_ports_apart(c->a, m->sport, m->n_sport, &l.n_sport);
+			l.dport = match_ports_apart(c->a, m->dport, m->n_dport, &l.n_dport);
 		}
-		l.cond = t.s;
-		add_line(c, p, l);
+		add_line(c, p, l, &t, &late);
 	}
 }
 

@@ -105,6 +105,9 @@ void match_addresses(struct compiler *c, struct text *t, const struct addr_set *
 const char *match_service_text(
 	struct compiler *c, const struct rule_part *p, const struct service_match *m);
 bool match_has_family(const struct addr_set *set, uint8_t family);
+/* Ranges as configured may come in any order and overlap: a copy, ascending and apart. */
+const struct port_range *match_ports_apart(
+	struct arena *a, const struct port_range *r, size_t n, size_t *n_out);
 /* What the rule does can be done to packets of the family. */
 bool match_action_has_family(const struct conf_rule *r, uint8_t family);
 /* One of the nodes' private addresses is in the set (of any family, or all of this one). */

@@ -81,7 +81,8 @@ sets_list_text(struct compiler *c, const struct sets_list *l, const char *type, 
 	return arena_printf(c->a, "@%s",
 		named_set(c, name,
 			arena_printf(c->a, "\t\ttype %s\n%s\t\telements = { %s }\n", type,
-				l->intervals ? "\t\tflags interval\n" : "",
+				l->intervals ? "\t\tflags interval\n"
+					     : arena_printf(c->a, "\t\tsize %zu\n", l->n),
 				l->n > LINE_ELEMENTS ? l->lines.s : l->one.s)));
 }
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include "core/rules/tree.h"
 
-#define LEAF_LINES 8   /* so many are asked one by one */
+#define LEAF_LINES 5   /* so many are asked one by one */
 #define SPREAD_MAX 100 /* percent: lines in all groups of a layer, of those of the node */
 #define REACH_MAX  64  /* groups; a line that is in more stays out of a layer */
 #define DEPTH_MAX  6   /* of nodes; nft allows 16 jumps from the hook on */

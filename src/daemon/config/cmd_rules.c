@@ -94,6 +94,10 @@ cmd_rules(struct config *c, const struct control_request *rq, struct answer *out
 	json_t *list;
 	int r;
 
+	if (rq->n_args > 1 && strcmp(rq->args[0], "test") == 0) {
+		cmd_rules_test(c, rq, out);
+		return;
+	}
 	if (rq->n_args > 1) {
 		answer_fail(out, ANSWER_USAGE, 1, "%.64s: one word too many", rq->args[1]);
 		return;

@@ -61,6 +61,7 @@ command_fn cmd_stat;        /* cmd_stat.c */
 command_fn cmd_arp;         /* cmd_arp.c */
 command_fn cmd_connections; /* cmd_connections.c */
 command_fn cmd_rules;       /* cmd_rules.c */
+command_fn cmd_rules_test;  /* cmd_rules_test.c */
 command_fn cmd_help;        /* cmd_help.c */
 command_fn cmd_log;         /* cmd_log.c */
 command_fn cmd_shutdown;    /* commands.c */
