@@ -14,7 +14,8 @@
 #include "core/ctl/command.h"
 
 #define ANSWER_MAX     (64u << 20)
-#define ANSWER_WAIT_MS 90000 /* longer than any command takes */
+#define ANSWER_WAIT_MS 15000
+#define BOTH_WAIT_MS   200000 /* of commands that both nodes carry out */
 
 void
 client_init(struct client *c, const char *run)
@@ -138,9 +139,9 @@ client_grow(struct client *c)
 
 /* Reads until a whole line is there. Its length, or <0 with error set. */
 static ssize_t
-client_read_line(struct client *c)
+client_read_line(struct client *c, int wait_ms)
 {
-	int64_t deadline = now_ms() + ANSWER_WAIT_MS;
+	int64_t deadline = now_ms() + wait_ms;
 	size_t seen = 0;
 
 	for (;;) {
@@ -159,7 +160,7 @@ client_read_line(struct client *c)
 		if (left <= 0 || poll(&p, 1, (int)left) == 0) {
 			client_fail(c,
 				"twinwalld does not answer on %s/" CTL_SOCKET " (waited %d s)",
-				c->run, ANSWER_WAIT_MS / 1000);
+				c->run, wait_ms / 1000);
 			return -ETIMEDOUT;
 		}
 		n = recv(c->fd, c->buf + c->len, c->size - c->len, MSG_DONTWAIT);
@@ -194,6 +195,8 @@ client_request(const struct client *c, const char *cmd, const char *const *args,
 json_t *
 client_call(struct client *c, const char *cmd, const char *const *args, size_t n_args)
 {
+	bool both = strcmp(cmd, "activate") == 0 || strcmp(cmd, "commit") == 0 ||
+		    strcmp(cmd, "rollback") == 0;
 	char *text = client_request(c, cmd, args, n_args);
 	json_error_t err;
 	json_t *answer = NULL;
@@ -210,7 +213,7 @@ client_call(struct client *c, const char *cmd, const char *const *args, size_t n
 	 * sending fails there may still be something to read. */
 	if (client_send(c, text, strlen(text)) == 0)
 		(void)client_send(c, "\n", 1);
-	line = client_read_line(c);
+	line = client_read_line(c, both ? BOTH_WAIT_MS : ANSWER_WAIT_MS);
 	if (line < 0)
 		goto out;
 	answer = json_loadb(c->buf, (size_t)line, 0, &err);

@@ -319,8 +319,13 @@ test_diverged(void **state)
 			assert_int_equal(w.node[i].tales[TALE_DIVERGED], 1);
 			assert_int_equal(w.node[i].current.hash[0], 2 + i);
 		}
+		activate(n, 2 + winner, true); /* a change is made here alone meanwhile */
+		assert_int_equal(n->answer, COMMIT_DONE);
+		assert_int_equal(peer_of(n)->c.phase, COMMIT_IDLE);
+		back(n);
+		world_run(&w, NS_PER_S);
 		was = n->current;
-		id = world_id(3, was.hash[0]);
+		id = world_id(n->highest + 1, was.hash[0]);
 		remember(n, &id, &was, &n->c.peer_current);
 		n->current = n->kernel = id;
 		commit_changed(&n->c, &id, w.now);
@@ -330,6 +335,62 @@ test_diverged(void **state)
 			assert_int_equal(w.node[i].kernel.hash[0], 2 + winner);
 		}
 	}
+}
+
+/* Nobody waits for a timer when the other node's word is there already. */
+static void
+test_at_once(void **state)
+{
+	static struct world w;
+
+	(void)state;
+	for (unsigned restarted = 0; restarted < 3; restarted++) {
+		for (unsigned i = 0; i < 2; i++) { /* taken back there, or the wire cut meanwhile */
+			world_init(&w);
+			world_run(&w, 2 * NS_PER_S);
+			activate(&w.node[0], 2, true);
+			world_run(&w, NS_PER_S);
+			assert_int_equal(w.node[0].answer, COMMIT_DONE);
+			if (restarted) {
+				w.node[restarted - 1].runs = false;
+				w.node[restarted - 1].starts_at = w.now;
+				w.broken = true;
+				world_run(&w, NS_PER_S);
+				assert_int_equal(w.node[restarted - 1].c.phase, COMMIT_TRIAL);
+			}
+			back(&w.node[i]);
+			world_run(&w, NS_PER_S);
+			assert_int_equal(w.node[!i].c.phase, COMMIT_IDLE);
+			assert_int_equal(w.node[!i].kernel.number, 1);
+		}
+	}
+	world_init(&w);
+	world_run(&w, 2 * NS_PER_S);
+	w.fault = FAULT_CUT;
+	w.fault_at = w.ops + 1; /* as the proposal goes out */
+	activate(&w.node[0], 2, true);
+	world_run(&w, NS_PER_S);
+	assert_int_equal(w.node[0].answer, COMMIT_NOT);
+	assert_int_equal(w.node[0].c.phase, COMMIT_IDLE);
+}
+
+/* A proposal that is based on another revision than ours is none of our business. */
+static void
+test_other_base(void **state)
+{
+	static struct world w;
+	struct commit_msg m = {.kind = COMMIT_PROPOSE};
+
+	(void)state;
+	world_init(&w);
+	world_run(&w, 2 * NS_PER_S);
+	m.id = world_id(9, 9);
+	m.other = world_id(1, 7);
+	commit_message(&w.node[0].c, &m, w.now);
+	assert_int_equal(w.node[0].c.phase, COMMIT_IDLE);
+	m.other = w.node[0].current;
+	commit_message(&w.node[0].c, &m, w.now);
+	assert_int_equal(w.node[0].c.phase, COMMIT_READY);
 }
 
 /* Both administrators at the same moment: at most one of them gets through. */
@@ -422,6 +483,8 @@ main(void)
 		cmocka_unit_test(test_peer_away),
 		cmocka_unit_test(test_peer_comes_back_during_trial),
 		cmocka_unit_test(test_diverged),
+		cmocka_unit_test(test_at_once),
+		cmocka_unit_test(test_other_base),
 		cmocka_unit_test(test_both_at_once),
 		cmocka_unit_test(test_random),
 	};

@@ -17,10 +17,10 @@
 #define COMMIT_REASON_MAX 400 /* bytes of a reason, with NUL */
 #define COMMIT_TEXT_MAX   (17u << 20)
 
-#define COMMIT_ASK_NS   (20 * NS_PER_S) /* for the peer to check and prepare */
-#define COMMIT_APPLY_NS (20 * NS_PER_S) /* for the peer to apply */
-#define COMMIT_READY_NS (60 * NS_PER_S) /* a prepared revision is forgotten after this */
-#define COMMIT_AGAIN_NS (10 * NS_PER_S) /* between attempts to catch up */
+#define COMMIT_ASK_NS   (60 * NS_PER_S)  /* for the peer to check and prepare */
+#define COMMIT_APPLY_NS (60 * NS_PER_S)  /* for the peer to apply */
+#define COMMIT_READY_NS (180 * NS_PER_S) /* a prepared revision is forgotten after this */
+#define COMMIT_AGAIN_NS (10 * NS_PER_S)  /* between attempts to catch up */
 
 enum commit_phase {
 	COMMIT_IDLE,

@@ -15,7 +15,7 @@
 #define BURST       64
 #define CHECK_NS    (250 * NS_PER_MS)
 #define SILENT_NS   (3 * STREAM_KEEPALIVE_NS)
-#define SLOW_NS     (20 * NS_PER_S) /* the peer's config process may be busy for that long */
+#define SLOW_NS     (60 * NS_PER_S) /* the peer's config process may be busy for that long */
 #define REWIRE_NS   NS_PER_S        /* what was said last still goes the old way */
 #define OUT_MAX     (2u * COMMIT_MSG_MAX)
 #define LENGTH_SIZE 4

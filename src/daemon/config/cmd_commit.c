@@ -7,7 +7,7 @@
 #include "daemon/config/edit.h"
 #include "daemon/config/trial.h"
 
-#define ACTIVATE_WAIT_S 60 /* longer than core/commit waits for the peer */
+#define ACTIVATE_WAIT_S 150 /* longer than core/commit waits for the peer */
 #define HISTORY_MAX     1000
 
 static unsigned
