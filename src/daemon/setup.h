@@ -70,7 +70,7 @@ struct sync_status {
 	uint64_t not_carried;    /* flows of kinds that are not synchronised */
 	uint64_t updates_missed; /* of flows that are not in this node's table, and ought to be */
 	uint64_t expects_sent, expects_held, expects_failed; /* expected connections (FTP data) */
-	bool table_full; /* this node's table: not all of the peer's flows could be held */
+	bool table_full; /* new flows are refused; on the standby: some of the peer's */
 
 	/* Both tables beside each other: core/sync/compare.h. */
 	uint64_t comparisons, buckets_differed, comparisons_abandoned;

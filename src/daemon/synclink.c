@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "core/sync/quiet.h"
 #include "daemon/synclink.h"
 
 #define FRAME_BUFFER    (8u << 20)
@@ -79,6 +80,8 @@ link_configure(struct link *l, const struct ipc_sync_conf *c)
 		d->heard = INSTANT_ZERO;
 	}
 	new_session(l, c->cluster_id, c->key);
+	l->expected = loop_now();
+	l->silence_ns = c->silence_s * NS_PER_S;
 	link_check(l);
 }
 
@@ -120,7 +123,7 @@ link_check(struct link *l)
 
 	for (unsigned i = 0; i < l->n_devs; i++) {
 		struct link_dev *d = &l->dev[i];
-		bool there = dev_ioctl(d, SIOCGIFINDEX, &ifr);
+		bool there = dev_ioctl(d, SIOCGIFINDEX, &ifr), carrier;
 
 		if (d->sock.fd >= 0 && (!there || ifr.ifr_ifindex != d->sock.ifindex))
 			close_dev(l, d);
@@ -128,7 +131,10 @@ link_check(struct link *l)
 			open_dev(l, d, ifr.ifr_ifindex);
 		if (d->sock.fd < 0)
 			continue;
-		d->carrier = dev_ioctl(d, SIOCGIFFLAGS, &ifr) && ifr.ifr_flags & IFF_RUNNING;
+		carrier = dev_ioctl(d, SIOCGIFFLAGS, &ifr) && ifr.ifr_flags & IFF_RUNNING;
+		if (carrier && !d->carrier)
+			l->expected = loop_now();
+		d->carrier = carrier;
 		l->count.drops += packet_drops(&d->sock);
 	}
 }
@@ -179,13 +185,24 @@ answer(struct link *l, struct link_dev *d, struct instant now)
 	send_hello(l, d);
 }
 
+int64_t
+link_quiet(const struct link *l, struct instant now)
+{
+	struct instant since = instant_max(l->heard, l->expected);
+
+	return quiet_left(instant_sub(now, since), l->silence_ns);
+}
+
 struct instant
 link_poll(struct link *l, struct instant now)
 {
 	bool silent = instant_sub(now, l->heard) >= HELLO_SILENT_NS;
+	int64_t quiet_ns = link_quiet(l, now);
 
 	if (!l->n_devs)
 		return INSTANT_NEVER;
+	if (quiet_ns > 0)
+		return instant_add(now, quiet_ns);
 	if (l->session.established && !silent)
 		return instant_add(l->heard, HELLO_SILENT_NS);
 	if (instant_reached(now, l->hello_at)) {

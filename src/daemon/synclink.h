@@ -40,6 +40,8 @@ struct link {
 	unsigned n_devs;
 	struct link_dev dev[SYNC_LINKS];
 	struct instant heard;    /* anything authentic from the peer */
+	struct instant expected; /* a beginning, or a carrier: the peer may well be there now */
+	int64_t silence_ns;      /* InitialSilence; 0 = never quiet */
 	struct instant hello_at; /* next hello of our own accord */
 	struct instant answered; /* last hello in answer to something */
 	struct instant all_at;   /* next ACK that goes out on every device */
@@ -63,6 +65,8 @@ void link_send(struct link *l, struct instant now, enum frame_kind kind, const u
 	size_t len);
 /* Sends a hello when it is time; returns when to be called again. */
 struct instant link_poll(struct link *l, struct instant now);
+/* How long nothing is to be sent of our own accord, 0 = speak (core/sync/quiet.h). */
+int64_t link_quiet(const struct link *l, struct instant now);
 /* Begins another session: the present one makes no sense to the peer, or shall not to us. */
 void link_restart(struct link *l, const struct ipc_sync_conf *c);
 bool link_up(const struct link *l); /* some device has carrier */

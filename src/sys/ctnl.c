@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "sys/ctnl.h"
+#include "sys/sysctl.h"
 
 #define FLOW_GROUPS 3 /* of the groups of events, these first are about flows */
 
@@ -143,6 +144,17 @@ ctnl_events_read(struct ctnl_events *e, ctnl_flow_fn *fn, void *arg)
 	return n;
 }
 
+/* Walks go from bucket to bucket: when their number changes, flows change places. */
+static long
+table_buckets(void)
+{
+	char text[32];
+
+	return sysctl_read("net/netfilter/nf_conntrack_buckets", text, sizeof(text)) == 0
+		       ? strtol(text, NULL, 10)
+		       : 0;
+}
+
 /* Asks for all of one table. 0 or -errno. */
 static int
 ask_dump(struct ctnl_walk *w, unsigned type)
@@ -168,6 +180,7 @@ ctnl_walk_start(struct ctnl_walk *w)
 	int r;
 
 	ctnl_walk_stop(w);
+	w->buckets = table_buckets();
 	if (!w->buf && !(w->buf = malloc(CTNL_CHUNK)))
 		return -ENOMEM;
 	r = ctnl_open(0, &w->fd, &portid);
@@ -186,10 +199,16 @@ ctnl_walk_start(struct ctnl_walk *w)
 
 /* The end of a table: the next one, or of the walk. */
 static int
-walk_done(struct ctnl_walk *w)
+walk_done(struct ctnl_walk *w, const struct nlmsghdr *done)
 {
-	int r;
+	int r = 0;
 
+	if (done->nlmsg_len >= NLMSG_HDRLEN + sizeof(int))
+		r = *(const int *)mnl_nlmsg_get_payload(done);
+	if (r < 0)
+		return r;
+	if (table_buckets() != w->buckets)
+		return -ESTALE;
 	if (!w->on_expect || w->expects)
 		return 0;
 	w->expects = true;
@@ -224,7 +243,7 @@ ctnl_walk_next(struct ctnl_walk *w, ctnl_flow_fn *fn, void *arg)
 		if (h->nlmsg_seq != w->seq)
 			continue;
 		if (h->nlmsg_type == NLMSG_DONE)
-			return walk_done(w);
+			return walk_done(w, h);
 		if (h->nlmsg_type == NLMSG_ERROR && h->nlmsg_len >= NLMSG_HDRLEN + sizeof(int)) {
 			int err = *(const int *)mnl_nlmsg_get_payload(h);
 

@@ -95,6 +95,7 @@ struct ctnl_walk {
 	bool running;
 	bool expects;              /* flows are done, now these */
 	ctnl_expect_fn *on_expect; /* expectations follow the flows; NULL: flows only */
+	long buckets;              /* of the kernel's hash table when it began */
 	uint8_t *buf;              /* CTNL_CHUNK */
 };
 
@@ -102,7 +103,8 @@ struct ctnl_walk {
 int ctnl_walk_start(struct ctnl_walk *w);
 /*
  * Calls fn for the next part (the kernel made it when the part before was read). 1 = go on, 0 =
- * that was all, -EAGAIN = nothing there yet, other -errno = begin again.
+ * that was all, -EAGAIN = nothing there yet, other -errno = begin again (-ESTALE: somebody resized
+ * the kernel's table meanwhile; flows may have been left out).
  */
 int ctnl_walk_next(struct ctnl_walk *w, ctnl_flow_fn *fn, void *arg);
 void ctnl_walk_stop(struct ctnl_walk *w);

@@ -84,7 +84,7 @@ class SyncNode(Namespace):
         self.engine_page = os.memfd_create("engine")
         os.truncate(self.engine_page, ENGINE_PAGE_SIZE)
         self.own = []
-        self.buffer_kb, self.burst, self.after_s = 4096, 100, 0
+        self.buffer_kb, self.burst, self.after_s, self.silence_s = 4096, 100, 0, 5
         self.except_nets, self.except_services = [], []
         self.devs = [("sync", 1)]
         self.sysctl("net.netfilter.nf_conntrack_events=1", "net.ipv4.ip_forward=1",
@@ -160,7 +160,7 @@ class SyncNode(Namespace):
         for dev, index in self.devs:
             m += bytes((len(dev),)) + dev.encode() + struct.pack(">H", index)
         m += struct.pack(">III", self.buffer_kb, self.burst, self.after_s) + self.excepted()
-        m += struct.pack(">IH", 0, len(self.own))
+        m += struct.pack(">IH", self.silence_s, len(self.own))
         for a in self.own:
             v6 = ":" in a
             raw = socket.inet_pton(socket.AF_INET6 if v6 else socket.AF_INET, a)

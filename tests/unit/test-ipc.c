@@ -64,6 +64,7 @@ test_sync_conf_and_addresses(void **state)
 					    .n_devs = 2,
 					    .buffer_kb = 4096,
 					    .burst = 100,
+					    .silence_s = 5,
 					    .n_own = SYNC_OWN_ADDRS_MAX},
 				    out;
 	static struct ipc_addresses ain = {.n = ANNOUNCE_ADDRS_MAX}, aout;

@@ -15,6 +15,8 @@
 #include <sodium.h>
 #include "sync-world.h"
 
+static const struct instant some_time = {1000 * NS_PER_S};
+
 static bool
 equal(const struct world *w)
 {
@@ -298,6 +300,67 @@ clean_link_repeats_nothing(void **state)
 	free_world(w);
 }
 
+/* SyncBufferSize is what the peer may leave unapplied: no more is kept, and nothing of it is lost.
+ */
+static void
+the_buffer_holds_what_it_says(void **state)
+{
+	static const unsigned kb[] = {64, 100, 1024, 4096, 1048576};
+	struct prng rnd = {1};
+
+	for (size_t i = 0; i < sizeof(kb) / sizeof(kb[0]); i++) {
+		uint64_t frames = stream_frames(kb[i]), full = (uint64_t)kb[i] * 1024;
+
+		assert_true(frames * STREAM_PAYLOAD_MAX <= full || frames == STREAM_FRAMES_MIN);
+		assert_true((frames + 1) * STREAM_PAYLOAD_MAX > full);
+	}
+	struct stream_conf c = {
+		.frames = stream_frames(128), .burst = 100, .payload_max = STREAM_PAYLOAD_MAX};
+	struct sync_record rec = {.kind = SYNC_CONTROL, .control = {.type = SYNC_TERM}};
+	void *mem = aligned_alloc(16, (stream_memory(&c) + 15) & ~(size_t)15);
+	static struct stream s;
+
+	stream_init(&s, &c, mem);
+	for (struct flow f = gen_flow(&rnd); stream_put_flow(&s, SYNC_NEW, &f, some_time);)
+		f = gen_flow(&rnd);
+	assert_int_equal(stream_backlog(&s), c.frames - STREAM_RESERVE);
+	assert_int_equal(stream_room(&s), 0);
+	assert_int_equal(s.count.overflow, 1);
+	assert_true(stream_put_control(&s, &rec, some_time)); /* what steers still gets through */
+	free(mem);
+}
+
+/* SyncPacketMaxBurst: so many data frames within a millisecond, the others in the next ones. */
+static void
+a_burst_has_its_limit(void **state)
+{
+	static const uint32_t bursts[] = {1, 7, 40};
+	struct prng rnd = {1};
+	static struct stream s;
+
+	for (size_t i = 0; i < sizeof(bursts) / sizeof(bursts[0]); i++) {
+		struct stream_conf c = {
+			.frames = 90, .burst = bursts[i], .payload_max = STREAM_PAYLOAD_MAX};
+		void *mem = aligned_alloc(16, (stream_memory(&c) + 15) & ~(size_t)15);
+		uint8_t buf[STREAM_PAYLOAD_MAX];
+		enum frame_kind kind;
+
+		stream_init(&s, &c, mem);
+		for (struct flow f = gen_flow(&rnd); stream_put_flow(&s, SYNC_NEW, &f, some_time);)
+			f = gen_flow(&rnd);
+		for (unsigned ms = 0; ms < 40 / bursts[i]; ms++) {
+			struct instant at = instant_add(some_time, ms * NS_PER_MS);
+			unsigned data = 0;
+
+			while (stream_output(&s, at, buf, &kind) > 0)
+				data += kind == FRAME_SYNC_DATA;
+			assert_int_equal(data, bursts[i]);
+			assert_true(instant_before(at, stream_deadline(&s)));
+		}
+		free(mem);
+	}
+}
+
 /* What was put before a mark is in the peer's table when the mark is reached. */
 static void
 marks_mean_applied(void **state)
@@ -502,6 +565,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(clean_link_repeats_nothing),
 		cmocka_unit_test(loss_needs_no_bulk),
+		cmocka_unit_test(the_buffer_holds_what_it_says),
+		cmocka_unit_test(a_burst_has_its_limit),
 		cmocka_unit_test(marks_mean_applied),
 		cmocka_unit_test(sequence_numbers_wrap),
 		cmocka_unit_test(a_loser_brings_nothing),

@@ -90,15 +90,18 @@ static const struct schema_prop props_ha[] = {
 		"Silence after which the peer is taken for dead; at least three "
 		"HeartbeatIntervals; not set: as Profile says."),
 	INT("InitialSilence", 2, 600, "s", "5",
-		"How long a starting node listens before it may become active alone."),
+		"How long a starting node listens before it may become active alone; and how long "
+		"state synchronisation is silent before it calls again for a peer that was gone "
+		"for a minute."),
 	INT("SendGratuitousARP", 0, 86400, "s", "60",
 		"Repeat the announcement of the shared addresses in this period; 0: only at a "
 		"takeover."),
 	BOOL("Sync", "Yes", "Keep the connections of the active node on the inactive one as well."),
 	INT("SyncBufferSize", 64, 1048576, "KB", "4096",
-		"Connection changes that may wait for the peer before a repair takes their place."),
+		"Connection changes, as sent, that may wait until the peer has taken them; never "
+		"fewer than 64 frames. A repair takes the place of what does not fit."),
 	INT("SyncPacketMaxBurst", 1, 10000, "frames", "100",
-		"State synchronisation frames sent in one go."),
+		"Data frames that state synchronisation sends within one millisecond at most."),
 	INT("SyncAfter", 0, 86400, "s", "0",
 		"Synchronise only connections that have lived this long: less work where many "
 		"short ones come and go. A younger one ends with a takeover."),

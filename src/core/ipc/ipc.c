@@ -291,7 +291,7 @@ ipc_encode_sync_conf(const struct ipc_sync_conf *m, uint8_t *buf, size_t size)
 	wr_u32(&w, m->burst);
 	wr_u32(&w, m->after_s);
 	put_except(&w, &m->except);
-	wr_u32(&w, m->max_connections);
+	wr_u32(&w, m->silence_s);
 	wr_u16(&w, m->n_own);
 	for (unsigned i = 0; i < m->n_own; i++) {
 		wr_u8(&w, m->own[i].family);
@@ -322,7 +322,7 @@ ipc_decode_sync_conf(const uint8_t *msg, size_t len, struct ipc_sync_conf *out)
 	out->burst = rd_u32(&r);
 	out->after_s = rd_u32(&r);
 	get_except(&r, &out->except);
-	out->max_connections = rd_u32(&r);
+	out->silence_s = rd_u32(&r);
 	out->n_own = rd_u16(&r);
 	if (r.bad || out->n_own > SYNC_OWN_ADDRS_MAX)
 		return false;

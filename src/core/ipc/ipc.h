@@ -123,8 +123,8 @@ struct ipc_sync_conf {
 	} devs[2];
 	uint32_t buffer_kb, burst, after_s;
 	struct sync_except except;
-	uint32_t max_connections;
-	uint16_t n_own; /* shared and private addresses: flows that end here are not carried */
+	uint32_t silence_s; /* InitialSilence */
+	uint16_t n_own;     /* shared and private addresses: flows that end here are not carried */
 	struct ip_addr own[SYNC_OWN_ADDRS_MAX];
 };
 

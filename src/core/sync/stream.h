@@ -25,6 +25,7 @@
 #define STREAM_DATA_HEADER  13
 #define STREAM_RX_WINDOW    512 /* frames kept that arrived before their turn */
 #define STREAM_RESERVE      8   /* frames that only control records may use */
+#define STREAM_FRAMES_MIN   64
 #define STREAM_RANGES_MAX   32
 #define STREAM_GATHER_NS    NS_PER_MS         /* longest time that records wait for company */
 #define STREAM_KEEPALIVE_NS (100 * NS_PER_MS) /* an ACK at least that often */
@@ -87,6 +88,8 @@ struct stream {
 	struct stream_counts count;
 };
 
+/* The send buffer of a SyncBufferSize; never so small that a walk could not pass. */
+uint32_t stream_frames(uint32_t buffer_kb);
 /* Memory that stream_init() needs for this configuration. */
 size_t stream_memory(const struct stream_conf *c);
 /* `mem` is stream_memory() bytes, aligned to 16, and stays the caller's. Begins with epoch 1. */

@@ -22,6 +22,14 @@ slot_of(const struct stream *s, uint32_t seq)
 	return &s->tx.slot[(s->tx.una_slot + (seq - s->tx.una)) % s->conf.frames];
 }
 
+uint32_t
+stream_frames(uint32_t buffer_kb)
+{
+	uint64_t frames = (uint64_t)buffer_kb * 1024 / STREAM_PAYLOAD_MAX;
+
+	return frames < STREAM_FRAMES_MIN ? STREAM_FRAMES_MIN : (uint32_t)frames;
+}
+
 size_t
 stream_memory(const struct stream_conf *c)
 {

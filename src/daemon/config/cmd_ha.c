@@ -262,9 +262,13 @@ show_alarms(const struct config *c, const struct node_status *s, struct instant 
 	frame_alarms(c, list, s);
 	if (s->peer != PEER_ALIVE)
 		stranger_alarms(c, list, now);
-	if (s->role != ROLE_ACTIVE && pages_sync_status(c, &y) && y.table_full)
-		alarm_add(list, "the connection table is full: not all connections of the active "
-				"node are held here; raise sysctl net.netfilter.nf_conntrack_max");
+	if (pages_sync_status(c, &y) && y.table_full)
+		alarm_add(list,
+			"the connection table is full: %s; raise sysctl "
+			"net.netfilter.nf_conntrack_max",
+			s->role == ROLE_ACTIVE
+				? "new connections are refused"
+				: "not all connections of the active node are held here");
 	port_alarms(c, list, s);
 	return list;
 }

@@ -101,7 +101,7 @@ hand_sync_conf(struct ipc_sync_conf *out, const struct revision *rev, const uint
 	out->burst = ha->sync_burst;
 	out->after_s = ha->sync_after_s;
 	out->except = ha->sync_except;
-	out->max_connections = m->settings.max_connections;
+	out->silence_s = ha->initial_silence_s;
 	for (size_t i = 0; i < m->n_ifaces; i++) {
 		const struct conf_iface *f = &m->ifaces[i];
 

@@ -51,6 +51,7 @@ start_listening(struct statesync *s)
 
 	if (ctnl_events_open(&f->events, EVENT_BUFFER, s->sink.batch.portid) < 0)
 		return;
+	f->behind = false;
 	if (loop_add_fd(&s->loop, &f->fd, f->events.fd, 0) < 0)
 		ctnl_events_close(&f->events);
 }
@@ -132,6 +133,18 @@ take_event(void *arg, enum sync_kind kind, const struct flow *f)
 	feed_put(s, kind, f);
 }
 
+/*
+ * The kernel tells an overrun before the events that it still holds, and drops all further ones
+ * until those are read. A bulk that began earlier would be followed by what is older than it, and
+ * miss what happens meanwhile.
+ */
+static void
+overrun(struct statesync *s)
+{
+	s->feed.behind = true;
+	duty_lost(&s->duty);
+}
+
 /* Reads events; how many. */
 static unsigned
 read_events(struct statesync *s, struct instant now, bool all)
@@ -147,11 +160,13 @@ read_events(struct statesync *s, struct instant now, bool all)
 			break;
 		n = ctnl_events_read(&f->events, take_event, s);
 		if (n == -ENOBUFS) {
-			duty_lost(&s->duty);
+			overrun(s);
 			continue;
 		}
 		total += n > 0 ? (unsigned)n : 0;
 		f->drained = n >= 0 && n < CTNL_EVENTS;
+		if (f->drained)
+			f->behind = false;
 		if (n <= 0 || (f->drained && !all))
 			break;
 	}
@@ -179,7 +194,7 @@ on_events(struct loop_fd *fd, uint32_t events)
 		/* the overrun; taking it here keeps epoll from telling it again and again */
 		getsockopt(fd->fd, SOL_SOCKET, SO_ERROR, &err, &len);
 		s->feed.events.overruns++;
-		duty_lost(&s->duty);
+		overrun(s);
 	}
 	if (!duty_send(&s->duty))
 		return;

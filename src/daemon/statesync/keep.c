@@ -238,6 +238,8 @@ keep_poll(struct statesync *s, struct instant now)
 			recent_clear(&k->recent);
 			if (ctnl_walk_start(&k->walk) < 0)
 				return k->next;
+			if (job == KEEP_RETIME) /* somebody may have set others since */
+				read_timeouts(&k->aging);
 		}
 		walk_on(s);
 	}

@@ -14,11 +14,8 @@
 #include "daemon/statesync/statesync.h"
 #include "sys/sandbox.h"
 
-#define CHECK_NS   (250 * NS_PER_MS)
-#define NICE       (-10)
-#define FRAMES_MIN 64
-#define FRAMES_MAX 65536
-#define BURST_MIN  8
+#define CHECK_NS (250 * NS_PER_MS)
+#define NICE     (-10)
 
 static void
 take_control(struct statesync *s, const struct sync_record *rec, struct instant now)
@@ -137,17 +134,19 @@ put_controls(struct statesync *s, struct instant now)
 	own_put(s, now);
 }
 
-static void
+/* Returns when there will be more. */
+static struct instant
 send_frames(struct statesync *s, struct instant now)
 {
 	uint8_t payload[STREAM_PAYLOAD_MAX];
 	enum frame_kind kind;
 	size_t len;
 
-	if (!s->link.session.established)
-		return;
+	if (!s->link.session.established || link_quiet(&s->link, now) > 0)
+		return INSTANT_NEVER;
 	while ((len = stream_output(&s->stream, now, payload, &kind)) > 0)
 		link_send(&s->link, now, kind, payload, len);
+	return stream_deadline(&s->stream);
 }
 
 static void
@@ -180,8 +179,9 @@ after_round(void *arg, struct instant now)
 		put_controls(s, now);
 		feed_listen(s, now);
 		/* a bulk begins after listening does, so that nothing falls between */
-		calm = stream_backlog(&s->stream) < s->stream.conf.frames / 4;
-		duty_poll(&s->duty, now, calm && s->feed.events.fd >= 0, s->stream.flows);
+		calm = stream_backlog(&s->stream) < s->stream.conf.frames / 4 &&
+		       s->feed.events.fd >= 0 && !s->feed.behind;
+		duty_poll(&s->duty, now, calm, s->stream.flows);
 		put_controls(s, now);
 		more = feed_walk(s, now);
 		next = instant_min(next, feed_deadline(s));
@@ -191,9 +191,7 @@ after_round(void *arg, struct instant now)
 		if (!more)
 			next = instant_min(next, side_poll(s, now));
 		next = instant_min(next, link_poll(&s->link, now));
-		send_frames(s, now);
-		if (s->link.session.established)
-			next = instant_min(next, stream_deadline(&s->stream));
+		next = instant_min(next, send_frames(s, now));
 	}
 	if (s->duty.barrier && stream_reached(&s->stream, s->duty.barrier_mark))
 		duty_barrier_reached(&s->duty);
@@ -206,14 +204,10 @@ after_round(void *arg, struct instant now)
 static int
 start_sync(struct statesync *s)
 {
-	struct stream_conf c = {.burst = s->conf.burst};
+	struct stream_conf c = {.burst = s->conf.burst, .frames = stream_frames(s->conf.buffer_kb)};
 
 	link_configure(&s->link, &s->conf);
 	c.payload_max = link_payload_max(&s->link);
-	c.frames = s->conf.buffer_kb * 1024u / STREAM_PAYLOAD_MAX;
-	c.frames = c.frames < FRAMES_MIN ? FRAMES_MIN : c.frames;
-	c.frames = c.frames > FRAMES_MAX ? FRAMES_MAX : c.frames;
-	c.burst = c.burst < BURST_MIN ? BURST_MIN : c.burst;
 	free(s->stream_mem);
 	s->stream_mem = aligned_alloc(16, (stream_memory(&c) + 15) & ~(size_t)15);
 	if (!s->stream_mem)
@@ -261,6 +255,7 @@ take_conf(struct statesync *s, const uint8_t *msg, size_t len)
 	same = s->configured && same_link(&s->conf, &conf);
 	s->conf = conf;
 	sodium_memzero(conf.key, sizeof(conf.key));
+	s->link.silence_ns = s->conf.silence_s * NS_PER_S;
 	own_refresh(s);
 	if (!s->configured || s->conf.after_s != after_s ||
 		memcmp(&s->conf.except, &except, sizeof(except)) != 0) {

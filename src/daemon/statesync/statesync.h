@@ -92,6 +92,7 @@ struct feed {
 	struct recent recent;
 	uint64_t hash_key;
 	bool drained; /* the last reading left no event behind */
+	bool behind;  /* events were lost, and older ones still wait to be read */
 	bool muted;   /* the buffer was full and the peer does not answer: not even listening */
 	struct instant now;
 	struct feed_counts count;
@@ -168,7 +169,7 @@ struct sync_told {
 	uint64_t mended, left_over;
 	struct instant counted; /* when counters were last compared */
 	struct told_count overruns, overflow, refused, conflicts;
-	bool enabled, full;
+	bool enabled, full; /* full: this kernel's table, whoever filled it */
 };
 
 struct statesync {
@@ -279,6 +280,8 @@ void keep_applied(struct statesync *s, const struct flow *f);
 bool keep_unconfirmed(const struct statesync *s, uint32_t timeout_s);
 /* Flushes the sink; duty and people hear of what could not be held. */
 void trouble_flush(struct statesync *s);
+/* What the kernel holds at most, for each namespace; 0 = not known. */
+uint32_t trouble_table_limit(void);
 /* tell.c: events for people. */
 void tell_note(struct statesync *s, enum note_id id, int64_t a, int64_t b);
 /* Compares with what was told last; after each round. */

@@ -55,7 +55,7 @@ status_publish(struct statesync *s, bool running, struct instant now)
 		.expects_sent = s->expects.sent,
 		.expects_held = s->expects.held,
 		.expects_failed = s->expects.failed,
-		.table_full = s->trouble.full,
+		.table_full = s->part == SYNC_ACTIVE ? s->people.full : s->trouble.full,
 		.comparisons = c->done,
 		.buckets_differed = c->differed,
 		.comparisons_abandoned = c->abandoned,

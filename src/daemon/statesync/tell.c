@@ -5,8 +5,9 @@
  */
 #include "daemon/statesync/statesync.h"
 
-#define COUNT_NS NS_PER_S
-#define AGAIN_NS (60 * NS_PER_S)
+#define COUNT_NS   NS_PER_S
+#define AGAIN_NS   (60 * NS_PER_S)
+#define FULL_SLACK 64 /* a table that was full has room when a 64th of it is free */
 
 void
 tell_note(struct statesync *s, enum note_id id, int64_t a, int64_t b)
@@ -95,8 +96,8 @@ tell_counts(struct statesync *s)
 {
 	struct sync_told *t = &s->people;
 	const uint64_t *refused = s->link.count.refused;
-	uint32_t max = s->conf.max_connections;
-	bool full = max > 0 && s->stream.flows >= max;
+	uint32_t flows = s->stream.flows, max = trouble_table_limit();
+	bool full = max > 0 && flows >= (t->full ? max - max / FULL_SLACK : max);
 
 	tell_count(s, NOTE_EVENTS_OVERRUN, &t->overruns, s->feed.events.overruns);
 	tell_count(s, NOTE_SYNC_BUFFER_FULL, &t->overflow, s->stream.count.overflow);
@@ -104,7 +105,7 @@ tell_counts(struct statesync *s)
 		refused[REJECT_SEAL] + refused[REJECT_CONTENT] + s->stream.count.rejected);
 	tell_count(s, NOTE_FLOW_CONFLICTS, &t->conflicts, s->sink.count.conflicts);
 	if (full && !t->full && !s->trouble.full)
-		tell_note(s, NOTE_TABLE_FULL, s->stream.flows, max);
+		tell_note(s, NOTE_TABLE_FULL, flows, max);
 	t->full = full;
 }
 

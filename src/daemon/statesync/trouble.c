@@ -8,18 +8,17 @@
 #include <unistd.h>
 #include "daemon/statesync/statesync.h"
 
-/* What the kernel holds at most, for all namespaces; 0 = not known. */
-static long
-table_limit(void)
+uint32_t
+trouble_table_limit(void)
 {
 	int fd = open("/proc/sys/net/netfilter/nf_conntrack_max", O_RDONLY | O_CLOEXEC);
 	char text[32] = {0};
-	long limit = 0;
+	uint32_t limit = 0;
 
 	if (fd < 0)
 		return 0;
 	if (read(fd, text, sizeof(text) - 1) > 0)
-		limit = strtol(text, NULL, 10);
+		limit = (uint32_t)strtoul(text, NULL, 10);
 	close(fd);
 	return limit;
 }
@@ -31,7 +30,8 @@ tell(struct statesync *s, const struct sink_trouble *t)
 
 	if (t->full && !told->full) {
 		told->full = true;
-		tell_note(s, NOTE_TABLE_FULL, s->stream.flows, table_limit());
+		if (!s->people.full)
+			tell_note(s, NOTE_TABLE_FULL, s->stream.flows, trouble_table_limit());
 	}
 	if (t->failed > t->full && !told->other) {
 		told->other = true;
