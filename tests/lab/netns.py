@@ -9,10 +9,12 @@ import ctypes
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
 NAMES = re.compile(r"^tw(\d+)x\d+-\w+$")
+CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 _counter = 0
 _ours = []
@@ -47,6 +49,20 @@ def wait_until(predicate, timeout, what, step=0.02):
         if time.monotonic() >= end:
             raise AssertionError(f"not within {timeout} s: {what() if callable(what) else what}")
         time.sleep(step)
+
+
+def make_socket(ns, *args, timeout=0.4):
+    """A socket that lives in this namespace and is used from here. Only this thread goes there and back."""
+    with open("/proc/thread-self/ns/net") as here, open(f"/run/netns/{ns.name}") as there:
+        if _libc.setns(there.fileno(), CLONE_NEWNET) != 0:
+            raise LabError(f"setns {ns.name}: {os.strerror(ctypes.get_errno())}")
+        try:
+            s = socket.socket(*args)
+        finally:
+            if _libc.setns(here.fileno(), CLONE_NEWNET) != 0:
+                os.abort()  # whatever came next would happen in the wrong place
+    s.settimeout(timeout)
+    return s
 
 
 class Namespace:

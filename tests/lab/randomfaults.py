@@ -22,10 +22,10 @@ def one_engine(lab):
     wait_until(lambda: len([n for n in lab.nodes if n.active]) == 1, 20, "one is active")
 
 
-def hang(lab, node, seconds):
-    node.kill("tw-engine", signal.SIGSTOP)
+def hang(node, seconds, comm="tw-engine"):
+    node.kill(comm, signal.SIGSTOP)
     time.sleep(seconds)
-    node.kill("tw-engine", signal.SIGCONT)
+    node.kill(comm, signal.SIGCONT)
 
 
 def restarted(node, comm):
@@ -66,9 +66,11 @@ FAULTS = {
     "30 % of the heartbeats on lan lost": (STAYS, True, lambda lab, a, s, r: lossy(lab, "lan", 30, 2)),
     "engine killed": (EITHER, False, lambda lab, a, s, r: a.kill("tw-engine")),
     "standby's engine killed": (STAYS, True, lambda lab, a, s, r: restarted(s, "tw-engine")),
-    "engine hangs": (TAKEOVER, False, lambda lab, a, s, r: hang(lab, a, r.uniform(0.5, 10))),
-    "standby's engine hangs": (STAYS, True, lambda lab, a, s, r: hang(lab, s, r.uniform(0.1, 10))),
+    "engine hangs": (TAKEOVER, False, lambda lab, a, s, r: hang(a, r.uniform(0.5, 10))),
+    "standby's engine hangs": (STAYS, True, lambda lab, a, s, r: hang(s, r.uniform(0.1, 10))),
     "state sync killed": (STAYS, True, lambda lab, a, s, r: restarted(r.choice([a, s]), "tw-statesync")),
+    "state sync hangs": (STAYS, True, lambda lab, a, s, r: hang(r.choice([a, s]), r.uniform(0.1, 5), "tw-statesync")),
+    "20 % of the frames on sync lost": (STAYS, True, lambda lab, a, s, r: lossy(lab, "sync", 20, 2)),
     "config killed": (STAYS, True, lambda lab, a, s, r: restarted(r.choice([a, s]), "tw-config")),
     "supervisor killed": (TAKEOVER, False, lambda lab, a, s, r: a.kill("twinwalld")),
     "orderly stop": (TAKEOVER, True, lambda lab, a, s, r: a.stop()),

@@ -5,7 +5,6 @@ the real gate and network plan (tw-netnode), a client inside and a server outsid
 Sockets are made inside a namespace and used from here, so that both ends of a connection are in one
 test function. What must not arrive is waited for SILENCE seconds.
 """
-import ctypes
 import errno
 import json
 import os
@@ -18,13 +17,12 @@ import pytest
 from lab import CLIENT4, CLIENT6, LAN, PRIVATE4, PRIVATE6, SERVER4, SERVER6, SHARED4, SHARED6, WAN, Lab, LabError
 from lab import program, run, wait_until
 from netnode import NetNode
+from netns import make_socket
 
 SILENCE = 0.4
-CLONE_NEWNET = 0x40000000
 IP_TRANSPARENT, IPV6_TRANSPARENT = 19, 75
 IP_RECVERR, IPV6_RECVERR = 11, 25
 SO_RCVBUFFORCE = 33
-_libc = ctypes.CDLL(None, use_errno=True)
 
 FAMILIES = {
     4: dict(af=socket.AF_INET, client=CLIENT4, server=SERVER4, far="198.51.100.7", shared=SHARED4,
@@ -36,18 +34,6 @@ FAMILIES = {
             spoofed=["fd02::77", "fd01::1", "fd01::3", "fd02::1", "fd99::9", "2001:db8::8"],
             neighbour="fd01::11", host=128),
 }
-
-
-def make_socket(ns, *args):
-    """A socket that lives in this namespace."""
-    with open("/proc/self/ns/net") as here, open(f"/run/netns/{ns.name}") as there:
-        assert _libc.setns(there.fileno(), CLONE_NEWNET) == 0
-        try:
-            s = socket.socket(*args)
-        finally:
-            assert _libc.setns(here.fileno(), CLONE_NEWNET) == 0
-    s.settimeout(SILENCE)
-    return s
 
 
 def statements():
