@@ -9,7 +9,6 @@
 #include <cmocka.h>
 #include "core/sync/aging.h"
 #include "core/sync/duty.h"
-#include "core/sync/quiet.h"
 #include "core/sync/recent.h"
 
 static const struct instant start = {1000 * NS_PER_S};
@@ -537,38 +536,6 @@ timeouts_follow_state(void **state)
 		assert_true(a.timeout_s[i] > 0 && a.timeout_s[i] < AGING_LONG_S);
 }
 
-/* A peer that is gone: called all the time for a minute, then between silences. */
-static void
-a_gone_peer_is_called_now_and_then(void **state)
-{
-	static const struct {
-		double unheard_s, silence_s, left_s;
-	} row[] = {
-		{0, 5, 0},
-		{59.9, 5, 0},
-		{60, 5, 5},
-		{62.5, 5, 2.5},
-		{65, 5, 0},
-		{65.9, 5, 0},
-		{66, 5, 5},
-		{71, 5, 0},
-		{72, 5, 5},
-		{60, 30, 30},
-		{90, 30, 0},
-		{91, 30, 30},
-		{60 + 31.0 * 1000000, 30, 30}, /* a year later */
-		{60, 0, 0},                    /* not told yet: speak */
-		{1000, 0, 0},
-	};
-
-	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-		int64_t left = quiet_left((int64_t)(row[i].unheard_s * (double)NS_PER_S),
-			(int64_t)(row[i].silence_s * (double)NS_PER_S));
-
-		assert_int_equal(left, (int64_t)(row[i].left_s * (double)NS_PER_S));
-	}
-}
-
 static void
 recent_remembers_until_cleared(void **state)
 {
@@ -607,7 +574,6 @@ main(void)
 		cmocka_unit_test(long_lives_are_confirmed),
 		cmocka_unit_test(lifetimes_tell_bulks_apart),
 		cmocka_unit_test(timeouts_follow_state),
-		cmocka_unit_test(a_gone_peer_is_called_now_and_then),
 		cmocka_unit_test(recent_remembers_until_cleared),
 	};
 

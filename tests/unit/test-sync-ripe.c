@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SyncAfter: which flows are old enough, each carried by exactly one walk, whatever the clocks do.
- */
+/* SyncAfter: which flows are old enough, each carried by exactly one walk, whatever the clocks do;
+ * when a peer that is gone is called. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 #include "base/prng.h"
+#include "core/sync/quiet.h"
 #include "core/sync/ripe.h"
 
 #define REAL (UINT64_C(1700000000) * NS_PER_S) /* at awake time 0 */
@@ -147,10 +148,43 @@ a_clock_that_is_set(void **state)
 	assert_true(stepped);
 }
 
+/* A peer that is gone: called all the time for a minute, then between silences. */
+static void
+a_gone_peer_is_called_now_and_then(void **state)
+{
+	static const struct {
+		double unheard_s, silence_s, left_s;
+	} row[] = {
+		{0, 5, 0},
+		{59.9, 5, 0},
+		{60, 5, 5},
+		{62.5, 5, 2.5},
+		{65, 5, 0},
+		{65.9, 5, 0},
+		{66, 5, 5},
+		{71, 5, 0},
+		{72, 5, 5},
+		{60, 30, 30},
+		{90, 30, 0},
+		{91, 30, 30},
+		{60 + 31.0 * 1000000, 30, 30}, /* a year later */
+		{60, 0, 0},                    /* not told yet: speak */
+		{1000, 0, 0},
+	};
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		int64_t left = quiet_left((int64_t)(row[i].unheard_s * (double)NS_PER_S),
+			(int64_t)(row[i].silence_s * (double)NS_PER_S));
+
+		assert_int_equal(left, (int64_t)(row[i].left_s * (double)NS_PER_S));
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_gone_peer_is_called_now_and_then),
 		cmocka_unit_test(off_carries_all),
 		cmocka_unit_test(young_for_a_while),
 		cmocka_unit_test(each_flow_once),
