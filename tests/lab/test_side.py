@@ -9,6 +9,7 @@ from lab import CLIENT4, CLIENT6, LAN, SERVER4, SERVER6, WAN, wait_until
 
 HOSTS = {LAN: (CLIENT4, CLIENT6), WAN: (SERVER4, SERVER6)}
 OTHER4 = "10.1.0.11"  # of the client, too
+PATIENT = "HeartbeatInterval=50 HAFailoverTime=500"  # how fast is not the point here
 TRAP = 9              # who sends to this UDP port is blocked
 
 GUARD = f"""
@@ -72,7 +73,7 @@ for _ in range({count}):
 @pytest.fixture
 def guarded(cluster):
     """A cluster with the administrator's own table on both nodes."""
-    lab = cluster()
+    lab = cluster(ha=PATIENT)
     for node in lab.nodes:
         node.ns.exec("nft", "-f", "-", stdin=GUARD)
     lab.up()
@@ -100,7 +101,7 @@ def broadcasts(lab, node):
 
 def test_neighbours_are_warm(cluster):
     """The standby knows the hosts before it needs them, and asks nobody when it takes over."""
-    lab = cluster().up()
+    lab = cluster(ha=PATIENT).up()
     speak(lab)
     wait_carried(lab)
     standby = lab.standby
@@ -123,7 +124,7 @@ def test_neighbours_are_warm(cluster):
 
 def test_neighbour_with_another_mac(cluster):
     """A host whose MAC changed while nobody was active is found again."""
-    lab = cluster().up()
+    lab = cluster(ha=PATIENT).up()
     speak(lab)
     wait_carried(lab)
     standby = lab.standby
@@ -136,7 +137,7 @@ def test_neighbour_with_another_mac(cluster):
 
 def test_neighbours_of_a_link_that_was_down(cluster):
     """They are written again; one that the active lost is not carried for ever."""
-    lab = cluster().up()
+    lab = cluster(ha=PATIENT).up()
     speak(lab)
     wait_carried(lab)
     lab.standby.ns.ip("link set tw-wan down", "link set tw-wan up")
