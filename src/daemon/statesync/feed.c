@@ -14,11 +14,19 @@
 
 #define ROUNDS_MAX   16 /* system calls of events in one go */
 #define ROUNDS_ALL   4096
-#define WALK_BACKLOG 48 /* frames on their way while walking */
-#define WALK_PARTS   4  /* of the walk in one go */
+#define WALK_BACKLOG 128 /* frames on their way while walking, if the buffer has twice as many */
+#define WALK_PARTS   4   /* of the walk in one go */
 
 static void on_events(struct loop_fd *f, uint32_t events);
 static void on_gathered(struct loop_timer *t, struct instant now);
+
+static uint32_t
+walk_backlog(const struct statesync *s)
+{
+	uint32_t half = s->stream.conf.frames / 2;
+
+	return half < WALK_BACKLOG ? half : WALK_BACKLOG;
+}
 
 void
 feed_init(struct statesync *s)
@@ -313,7 +321,7 @@ feed_deadline(const struct statesync *s)
 {
 	const struct feed *f = &s->feed;
 	bool ready = f->events.fd >= 0 && s->duty.out == OUT_DONE && duty_send(&s->duty) &&
-		     stream_backlog(&s->stream) < WALK_BACKLOG;
+		     stream_backlog(&s->stream) < walk_backlog(s);
 
 	return ready ? f->ripe.next : INSTANT_NEVER;
 }
@@ -381,7 +389,7 @@ feed_walk(struct statesync *s, struct instant now)
 		int64_t before_ns;
 		int r;
 
-		if (stream_backlog(&s->stream) >= WALK_BACKLOG || !walk_ready(s, now))
+		if (stream_backlog(&s->stream) >= walk_backlog(s) || !walk_ready(s, now))
 			return false; /* an ACK brings us back */
 		before_ns = comparing_cpu_ns();
 		r = ctnl_walk_next(&f->walk, take_walked, s);
