@@ -27,8 +27,9 @@ struct frame_alarm {
 	uint32_t number;           /* what the event says of it beside */
 };
 
-#define NODE_SCARES    3                /* times that the peer was taken for dead and lived … */
-#define NODE_SCARES_NS (600 * NS_PER_S) /* … within this time are too many */
+#define NODE_CONF_DIFFERS_NS (10 * NS_PER_S) /* an activation takes so long on both nodes */
+#define NODE_SCARES          3 /* times that the peer was taken for dead and lived … */
+#define NODE_SCARES_NS       (600 * NS_PER_S) /* … within this time are too many */
 
 struct node_port {
 	bool present, carrier, ready;
@@ -90,6 +91,7 @@ struct node {
 	struct quality_terms present, noted; /* not settled; as last told to people */
 	struct quality_settled settled[_QUALITY_TERMS];
 	bool able;
+	struct instant conf_differs_since; /* the last moment at which they did not */
 	bool hold_noted, conf_diff_noted, conflict_noted, scares_noted;
 	struct node_port ports[IFACES_MAX];
 

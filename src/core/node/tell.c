@@ -184,9 +184,14 @@ node_tell_conditions(struct node *n, struct instant now, struct actions *out)
 	if (same && !n->peer.type_noted)
 		node_note(out, NOTE_SAME_TYPE, now, n->conf.type, 0, 0, 0);
 	n->peer.type_noted = same;
-	if (differs && !n->conf_diff_noted)
+	if (!differs)
+		n->conf_differs_since = now;
+	else if (!n->conf_diff_noted &&
+		 instant_sub(now, n->conf_differs_since) > NODE_CONF_DIFFERS_NS) {
 		node_note(out, NOTE_CONF_DIFFERS, now, n->conf.revision, peer->revision, 0, 0);
+		n->conf_diff_noted = true;
+	}
 	if (alive && !differs && n->conf_diff_noted)
 		node_note(out, NOTE_CONF_ALIKE, now, n->conf.revision, 0, 0, 0);
-	n->conf_diff_noted = differs;
+	n->conf_diff_noted = differs && n->conf_diff_noted;
 }
