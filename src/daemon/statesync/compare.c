@@ -4,13 +4,20 @@
  * feeds core/sync/compare.h, paced and after everything else, and what follows from its verdict.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 #include "daemon/statesync/statesync.h"
 
-#define PARTS       2         /* of the walk in one go … */
-#define WAIT_NS     NS_PER_MS /* … and then a pause */
-#define BACKLOG_MAX 48        /* frames on their way while sums are told */
+#define PARTS        2         /* of the walk in one go … */
+#define WAIT_NS      NS_PER_MS /* … and then a pause */
+#define FLOWS_PART   160       /* in one part, about */
+#define BUCKET_NS    50        /* for the kernel to look into one of its buckets, at most */
+#define STALL_MAX_NS (15 * NS_PER_MS)
+#define STALL_WEIGHT 4  /* a long part costs more than its time: it keeps others waiting */
+#define BACKLOG_MAX  48 /* frames on their way while sums are told */
 
 void
 comparing_init(struct statesync *s)
@@ -30,6 +37,27 @@ bool
 comparing_names(const struct statesync *s, const struct flow *f)
 {
 	return compare_named_has(&s->compare, f);
+}
+
+/*
+ * The kernel fills one part in one go, with its processor to itself: when there are few flows in a
+ * large hash table it goes through all of that, and no heartbeat is read there meanwhile. True: it
+ * would take too long.
+ */
+static bool
+walk_stalls(const struct statesync *s)
+{
+	int fd = open("/proc/sys/net/netfilter/nf_conntrack_buckets", O_RDONLY | O_CLOEXEC);
+	uint64_t flows = s->stream.flows + 1ull, buckets = 0, at_once;
+	char text[32] = {0};
+
+	if (fd < 0)
+		return false;
+	if (read(fd, text, sizeof(text) - 1) > 0)
+		buckets = strtoull(text, NULL, 10);
+	close(fd);
+	at_once = buckets * FLOWS_PART / flows;
+	return (at_once < buckets ? at_once : buckets) * BUCKET_NS > STALL_MAX_NS;
 }
 
 int64_t
@@ -56,23 +84,25 @@ static void
 walk_on(struct statesync *s, struct instant now)
 {
 	struct comparing *g = &s->comparing;
-	int64_t before = comparing_cpu_ns();
+	int64_t before = comparing_cpu_ns(), cost_ns;
 	int r = 1;
 
 	if (!g->walk.running || g->walk_id != s->compare.walk_id) {
 		g->walk_id = s->compare.walk_id;
-		g->cost_ns = 0;
-		r = ctnl_walk_start(&g->walk) < 0 ? -EIO : 1;
+		g->cost_ns = g->worst_ns = 0;
+		r = walk_stalls(s) || ctnl_walk_start(&g->walk) < 0 ? -EIO : 1;
 	}
 	for (unsigned part = 0; r == 1 && part < PARTS; part++)
 		r = ctnl_walk_next(&g->walk, take_flow, s);
-	g->cost_ns += comparing_cpu_ns() - before;
+	cost_ns = comparing_cpu_ns() - before;
+	g->cost_ns += cost_ns;
+	g->worst_ns = cost_ns > g->worst_ns ? cost_ns : g->worst_ns;
 	g->next = instant_add(now, WAIT_NS);
 	if (r == 1)
 		return;
 	ctnl_walk_stop(&g->walk);
 	if (r == 0)
-		compare_walked(&s->compare, now, g->cost_ns);
+		compare_walked(&s->compare, now, g->cost_ns + STALL_WEIGHT * g->worst_ns);
 	else
 		compare_reset(&s->compare, now);
 }
@@ -119,8 +149,12 @@ comparing_poll(struct statesync *s, struct instant now)
 	struct compare *c = &s->compare;
 	bool ready = duty_comparable(&s->duty) && s->feed.events.fd >= 0;
 	uint64_t key;
+	bool due;
 
-	if (compare_poll(c, now, ready)) {
+	due = compare_poll(c, now, ready);
+	if (due && walk_stalls(s)) {
+		compare_reset(c, now);
+	} else if (due) {
 		randombytes_buf(&key, sizeof(key));
 		compare_begin(c, now, s->stream.flows, key);
 	}

@@ -134,6 +134,7 @@ struct comparing {
 	struct ctnl_walk walk;
 	uint32_t walk_id; /* compare.walk_id */
 	int64_t cost_ns;  /* of this walk, so far */
+	int64_t worst_ns; /* of one go of it */
 	struct instant next;
 };
 
