@@ -23,7 +23,8 @@ setup: ## install the packages that building and testing need
 demo: setup build ## a cluster with traffic in front of your eyes: power loss, cut cables, switches
 	@/usr/bin/python3 -B tests/lab/demo.py
 
-test: setup ## everything, as CI does it: builds, guards, unit, simulator, fuzz, lab
+test: ## everything, as CI does it: builds, guards, unit, simulator, fuzz, lab
+	@scripts/setup test
 	@scripts/test
 
 check: setup ## the fast part of it: build, guards, unit, simulator, fuzz regressions
@@ -44,7 +45,8 @@ model: build ## the election's model, checked by spin; T=WORLD for one (tests/mo
 fuzz: setup ## libFuzzer: T=TARGET (default all), SECS=60 for each
 	@scripts/fuzz '$(T)' '$(or $(SECS),60)'
 
-lab: setup build ## the cluster tests in namespaces; T=WORD for those whose name has it
+lab: build ## the cluster tests in namespaces; T=WORD for those whose name has it
+	@scripts/setup test
 	@$(PYTEST) tests/lab $(if $(T),-k '$(T)')
 
 vmtest: setup build ## the cluster in virtual machines: real bonds, carriers, pauses, clocks, systemd; T=WORD
