@@ -52,7 +52,7 @@ def deafen(host, *nodes):
 
 def inside(node, *args):
     """A command in the network and the mounts of this node alone."""
-    return subprocess.run(["nsenter", "-t", str(node.daemon.pid), "-m", "-n", *args], capture_output=True,
+    return subprocess.run(["nsenter", "-t", str(node.daemon.pid), "-m", "-r", "-n", *args], capture_output=True,
                           text=True, timeout=20, check=True).stdout
 
 
