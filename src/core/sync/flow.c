@@ -115,31 +115,30 @@ mix(uint64_t a, uint64_t b)
 	return (uint64_t)p ^ (uint64_t)(p >> 64);
 }
 
+static uint64_t
+hash_addresses(const struct flow *f, const struct flow_tuple *t, uint64_t key)
+{
+	uint64_t w[4], h;
+
+	memcpy(w, t->src, 16);
+	memcpy(w + 2, t->dst, 16);
+	h = mix(key ^ w[0], w[2] ^ key);
+	return f->family == 6 ? mix(h ^ w[1], w[3] ^ key) : h;
+}
+
 uint64_t
 flow_hash(const struct flow *f, uint64_t key)
 {
-	uint64_t w[4], h = key;
-
-	memcpy(w, f->orig.src, 16);
-	memcpy(w + 2, f->orig.dst, 16);
-	h = mix(h ^ w[0], w[2] ^ key);
-	if (f->family == 6)
-		h = mix(h ^ w[1], w[3] ^ key);
-	return mix(h ^ ((uint64_t)f->zone << 16 | (uint64_t)f->zone_dir << 8 | f->proto),
+	return mix(hash_addresses(f, &f->orig, key) ^
+			   ((uint64_t)f->zone << 16 | (uint64_t)f->zone_dir << 8 | f->proto),
 		((uint64_t)f->orig.sport << 32 | (uint64_t)f->orig.dport << 8 | f->family) ^ key);
 }
 
 uint64_t
 flow_hash_reply(const struct flow *f, uint64_t key)
 {
-	uint64_t w[4], h = key;
-
-	memcpy(w, f->reply.src, 16);
-	memcpy(w + 2, f->reply.dst, 16);
-	h = mix(h ^ w[0], w[2] ^ key);
-	if (f->family == 6)
-		h = mix(h ^ w[1], w[3] ^ key);
-	return mix(h, ((uint64_t)f->reply.sport << 16 | f->reply.dport) ^ key);
+	return mix(hash_addresses(f, &f->reply, key),
+		((uint64_t)f->reply.sport << 16 | f->reply.dport) ^ key);
 }
 
 void
